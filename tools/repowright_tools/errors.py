@@ -3,14 +3,15 @@
     RepowrightError
     ├── InvalidArguments                 the call itself is wrong
     ├── SourceError                      the repository asked for cannot be used
-    │   ├── PathNotAbsolute, PathNotAllowed, PathNotFound, NotARepository, EmptyRepository
+    │   ├── PathNotAbsolute, PathNotAllowed, PathNotFound, NotARepository, EmptyRepository, RepositoryUnreadable
     │   ├── UnknownRef, InvalidRef, UrlNotAllowed, HostNotAllowed
     │   └── CloneFailed, CloneTimeout, WorkspaceTooLarge
     ├── RunError                         the run asked for cannot go on
     │   ├── UnknownRun, StageBusy, StageMissing, ArtifactMissing
     │   └── StateUnavailable, StateTooNew, StageTimeout, Interrupted
     ├── ModelError                       the model gave no usable answer
-    │   ├── NoApiKey, KeyRejected, ModelNotFound, RequestRefused, RateLimited, ModelOverloaded, ModelUnreachable
+    │   ├── NoApiKey, KeyRejected, KeyForbidden, PaymentRequired, ModelNotFound, RequestRefused
+    │   ├── RateLimited, ModelOverloaded, ModelUnreachable
     │   ├── ModelRefused, AnswerTruncated, AnswerMalformed, AnswerRejected
     │   └── ContextTooLarge, BudgetExceeded, PriceUnknown, ScriptExhausted
     ├── EditError                        the edits cannot be applied
@@ -20,7 +21,7 @@
     │   └── CommandUnknown
     ├── ForgeError                       the pull request cannot be made
     │   ├── PushNotAllowed, ReadOnly, NoRemote, RemoteNotSupported, BranchMissing, BaseMissing, NothingToPush
-    │   ├── SecretFound, ProtectedPath
+    │   ├── SecretFound, ProtectedPath, ChangeTooLarge
     │   └── ForgeUnauthorized, ForgeForbidden, ForgeNotFound, ForgeRateLimited, ForgeUnavailable, PushFailed
     ├── ApprovalDeclined                 the operator said no
     └── InternalError                    anything not foreseen; the log has the traceback
@@ -41,6 +42,7 @@ class RepowrightError(Exception):
         retryable: whether the same call may succeed later without a change by the caller.
         what_to_do: the next step, for a person or a model. An instance may be more specific than its class.
         retry_at: when a retry makes sense, timezone-aware; None when unknown.
+        stage: the stage that failed, once that is known.
     """
 
     code: ClassVar[str] = "error"
@@ -51,6 +53,7 @@ class RepowrightError(Exception):
         super().__init__(message)
         self.message = message
         self.retry_at = retry_at
+        self.stage: str | None = None
         if what_to_do is not None:
             self.what_to_do = what_to_do
 
@@ -90,6 +93,11 @@ class NotARepository(SourceError):
 class EmptyRepository(SourceError):
     code = "empty_repository"
     what_to_do = "Make a first commit in the repository, then call again."
+
+
+class RepositoryUnreadable(SourceError):
+    code = "repository_unreadable"
+    what_to_do = "Run `git fsck` and `git status` in the repository: it is damaged, or git does not get through it."
 
 
 class UnknownRef(SourceError):
@@ -197,6 +205,16 @@ class NoApiKey(ModelError):
 class KeyRejected(ModelError):
     code = "key_rejected"
     what_to_do = "Replace the API key: the provider refuses it."
+
+
+class KeyForbidden(ModelError):
+    code = "key_forbidden"
+    what_to_do = "Give the API key access to the model and workspace, or set another key or LLM_MODEL."
+
+
+class PaymentRequired(ModelError):
+    code = "payment_required"
+    what_to_do = "Add credit or raise the spend limit with the provider, then call again; no wait or other key helps."
 
 
 class ModelNotFound(ModelError):
@@ -383,6 +401,11 @@ class SecretFound(ForgeError):
 class ProtectedPath(ForgeError):
     code = "protected_path"
     what_to_do = "Leave the protected files named in the message out of the change, or push it yourself."
+
+
+class ChangeTooLarge(ForgeError):
+    code = "change_too_large"
+    what_to_do = "Split the branch into smaller ones: a change that cannot be read whole is not pushed."
 
 
 class ForgeUnauthorized(ForgeError):

@@ -1,0 +1,1 @@
+"""The Repowright MCP server: everything a client or an operator touches."""

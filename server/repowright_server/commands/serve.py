@@ -1,0 +1,38 @@
+"""repowright serve: the MCP server."""
+
+import argparse
+import sys
+
+import anyio
+
+from repowright_server.commands.exits import CANNOT, DONE
+from repowright_server.settings import Settings, load_settings
+
+_KEYLESS = "host (the assistant in your IDE does the thinking) and scripted (replays a recording)"
+
+
+def run(args: argparse.Namespace) -> int:
+    roots = tuple(str(root.expanduser().resolve()) for root in args.allow_root)
+    settings = load_settings(**({"allowed_roots": roots} if roots else {}))
+    reason = cannot_start(settings)
+    if reason is not None:
+        sys.stderr.write(f"repowright: {reason}\n")
+        return CANNOT
+    from repowright_server.app import build_server
+    from repowright_server.observability.logging import configure_logging
+    from repowright_server.protocol.stdio import leave
+
+    server = build_server(settings, read_only=args.read_only, closed=leave)
+    configure_logging(settings.repowright_home, settings.log_level, settings.log_format)
+    anyio.run(server.run_stdio_async)
+    return DONE
+
+
+def cannot_start(settings: Settings) -> str | None:
+    """Why a server with these settings would be of no use; None when it would."""
+    if settings.llm_provider == "anthropic" and not settings.anthropic_api_key:
+        return (
+            "LLM_PROVIDER is anthropic, but ANTHROPIC_API_KEY is not set.\n"
+            f"Set it, or set LLM_PROVIDER to one that needs no key: {_KEYLESS}."
+        )
+    return None

@@ -1,0 +1,90 @@
+"""The ports of a stage that are kept in the store: earlier results, the operator's yes, answers, nested stages."""
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy.engine import Connection
+
+from repowright_server.runs import store
+from repowright_server.runs.journal import RunJournal
+from repowright_server.runs.run import Status
+from repowright_server.runs.store import Store
+from repowright_tools.errors import ApprovalDeclined
+from repowright_tools.models import StageArguments
+from repowright_tools.stage import InputRequired, Json, Pending
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class StoredResults:
+    """Complete results of the run's stages, as they were when the attempt began."""
+
+    def __init__(self, results: dict[str, dict[str, Any]]) -> None:
+        self._results = results
+
+    def get(self, stage: str, shape: type[T]) -> T | None:
+        found = self._results.get(stage)
+        return None if found is None else shape.model_validate(found, strict=False)
+
+
+def results_of(db: Connection, run_id: str) -> dict[str, dict[str, Any]]:
+    """The latest complete result of each stage that still stands."""
+    latest = {each.stage: each for each in store.attempts_of(db, run_id) if not each.dropped}
+    done = {name: each.result for name, each in latest.items() if each.status is Status.COMPLETE}
+    return {name: result for name, result in done.items() if result is not None}
+
+
+class OperatorApproval:
+    """The yes of the person who runs the server, by elicitation or in the terminal; kept in the store by digest."""
+
+    def __init__(self, state: Store, run_id: str, journal: RunJournal, *, automatic: bool) -> None:
+        self._store = state
+        self._run_id = run_id
+        self._journal = journal
+        self._automatic = automatic
+
+    async def require(self, *, what: str, shown: str) -> None:
+        await self.require_digest("approval", what, shown, sha256(shown.encode()).hexdigest())
+
+    async def require_digest(self, kind: str, what: str, shown: str, digest: str) -> None:
+        """Return if what has this digest is approved; see the Approval port for what is raised."""
+        answer = True if self._automatic else await self._answer(digest)
+        if answer is None:
+            raise InputRequired(
+                Pending.model_validate({"kind": kind, "message": f"{what}\n\n{shown}", "digest": digest})
+            )
+        await self._journal.note_approval({"what": what, "digest": digest, "granted": answer})
+        if not answer:
+            await self._store.transaction(lambda db: store.withdraw_approval(db, self._run_id, digest))
+            raise ApprovalDeclined(f"the operator declined: {what}")
+
+    async def _answer(self, digest: str) -> bool | None:
+        return await self._store.transaction(lambda db: store.approval_of(db, self._run_id, digest))
+
+
+class StoredSubmission:
+    """The answer that came with the call, handed out once."""
+
+    def __init__(self, state: Store, attempt_id: int) -> None:
+        self._store = state
+        self._attempt_id = attempt_id
+
+    async def take(self) -> Json | None:
+        def take(db: Connection) -> Json | None:
+            waiting = store.attempt_of(db, self._attempt_id).submission
+            store.change_attempt(db, self._attempt_id, submission=[])
+            return waiting[0] if waiting else None
+
+        return await self._store.transaction(take)
+
+
+class NestedStages:
+    """Runs a stage of the run as part of deliver_feature."""
+
+    def __init__(self, perform: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]) -> None:
+        self._perform = perform
+
+    async def run(self, stage: str, arguments: StageArguments) -> dict[str, Any]:
+        return await self._perform(stage, arguments.model_dump(mode="json", by_alias=True, exclude={"submission"}))

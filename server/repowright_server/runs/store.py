@@ -1,0 +1,231 @@
+"""The state of all runs in one database, by SQLAlchemy Core. Imported at first use: SQLAlchemy is heavy."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from repowright_server.runs.run import Attempt, Run, Status
+from repowright_tools.errors import StateTooNew, StateUnavailable
+from repowright_tools.threads import in_thread
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, nullable=False))
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("principal", sa.String, nullable=False),
+    sa.Column("source", sa.JSON, nullable=False),
+    sa.Column("repository", sa.JSON(none_as_null=True)),
+    sa.Column("holder", sa.String),
+    sa.Column("cancel", sa.String),
+    sa.Column("created", sa.Float, nullable=False),
+)
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("stage", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("scope", sa.String, nullable=False),
+    sa.Column("call", sa.String, nullable=False, index=True),
+    sa.Column("parent", sa.Integer),
+    sa.Column("arguments", sa.JSON, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("status_message", sa.String, nullable=False),
+    sa.Column("submissions", sa.JSON, nullable=False),
+    sa.Column("submission", sa.JSON, nullable=False),
+    sa.Column("pending", sa.JSON(none_as_null=True)),
+    sa.Column("result", sa.JSON(none_as_null=True)),
+    sa.Column("error", sa.JSON(none_as_null=True)),
+    sa.Column("dropped", sa.Boolean, nullable=False),
+    sa.Column("started", sa.Float, nullable=False),
+    sa.Column("ended", sa.Float),
+)
+entries = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("stage", sa.String, nullable=False),
+    sa.Column("scope", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("inputs", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("payload", sa.JSON(none_as_null=True)),
+    sa.Column("cost", sa.JSON(none_as_null=True)),
+    sa.Column("hash", sa.String, nullable=False),
+)
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("digest", sa.String, primary_key=True),
+    sa.Column("granted", sa.Boolean, nullable=False),
+    sa.Column("by", sa.String, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+)
+
+
+class Store:
+    """Transactions over the tables above, each in a worker thread.
+
+    Raises, from every method:
+        StateUnavailable: the database cannot be read or written (locked, full, corrupt, forbidden).
+        StateTooNew: a newer version of this program has written it.
+    """
+
+    def __init__(self, url: str | None, home: Path) -> None:
+        if url is None:
+            path = home / "repowright.db"
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # before SQLite makes it 0644
+            url = f"sqlite:///{path}"
+        self._engine = sa.create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_immediate)
+        self._ready = False
+
+    async def transaction(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction: all of it is kept, or none."""
+        return await in_thread(self.transact, work)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._engine.begin() as connection:
+                if not self._ready:
+                    self._prepare(connection)
+                    self._ready = True
+                return work(connection)
+        except sa.exc.SQLAlchemyError as error:
+            reason = getattr(error, "orig", None) or error
+            raise StateUnavailable(f"the state cannot be used: {reason}") from error
+
+    def _prepare(self, connection: Connection) -> None:
+        metadata.create_all(connection)
+        version = connection.scalar(sa.select(schema.c.version))
+        if version is None:
+            connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+        elif version > SCHEMA_VERSION:
+            raise StateTooNew(f"the state has schema version {version}; this program knows up to {SCHEMA_VERSION}")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are ours to begin
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")  # an intent must be on disk before its effect
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _row(connection: Connection, query: sa.Select[Any]) -> dict[str, Any] | None:
+    row = connection.execute(query).mappings().first()
+    return None if row is None else dict(row)
+
+
+def add_run(connection: Connection, run: Run) -> None:
+    connection.execute(runs.insert().values(run.model_dump(mode="json")))
+
+
+def run_of(connection: Connection, run_id: str) -> Run | None:
+    row = _row(connection, sa.select(runs).where(runs.c.id == run_id))
+    return None if row is None else Run.model_validate(row)
+
+
+def newest_runs(connection: Connection, limit: int) -> list[Run]:
+    rows = connection.execute(sa.select(runs).order_by(runs.c.created.desc(), runs.c.id).limit(limit)).mappings()
+    return [Run.model_validate(dict(row)) for row in rows]
+
+
+def change_run(connection: Connection, run_id: str, **changes: Any) -> None:
+    connection.execute(runs.update().where(runs.c.id == run_id).values(**changes))
+
+
+def add_attempt(connection: Connection, **values: Any) -> Attempt:
+    blank = {"submissions": [], "submission": [], "dropped": False, "started": time.time(), "parent": None}
+    inserted = connection.execute(attempts.insert().values(blank | values)).inserted_primary_key
+    return attempt_of(connection, inserted[0] if inserted else -1)
+
+
+def attempt_of(connection: Connection, attempt_id: int) -> Attempt:
+    row = _row(connection, sa.select(attempts).where(attempts.c.id == attempt_id))
+    if row is None:
+        raise StateUnavailable(f"attempt {attempt_id} is gone from the state")
+    return Attempt.model_validate(row)
+
+
+def change_attempt(connection: Connection, attempt_id: int, **changes: Any) -> None:
+    connection.execute(attempts.update().where(attempts.c.id == attempt_id).values(**changes))
+
+
+def attempts_of(connection: Connection, run_id: str) -> list[Attempt]:
+    """All attempts of a run, oldest first."""
+    rows = connection.execute(sa.select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.id))
+    return [Attempt.model_validate(dict(row)) for row in rows.mappings()]
+
+
+def active_calls(connection: Connection, call: str) -> list[Attempt]:
+    """Attempts in progress that were started, without a run, by a call with this digest."""
+    wanted = sa.and_(attempts.c.call == call, attempts.c.status.in_([Status.QUEUED, Status.IN_PROGRESS]))
+    rows = connection.execute(sa.select(attempts).where(wanted).order_by(attempts.c.id)).mappings()
+    return [Attempt.model_validate(dict(row)) for row in rows]
+
+
+def set_approval(connection: Connection, run_id: str, digest: str, *, granted: bool, by: str) -> None:
+    """Record the operator's answer to what has this digest; a later answer replaces an earlier one."""
+    connection.execute(approvals.delete().where(approvals.c.run_id == run_id, approvals.c.digest == digest))
+    values = {"run_id": run_id, "digest": digest, "granted": granted, "by": by, "at": time.time()}
+    connection.execute(approvals.insert().values(values))
+
+
+def approval_of(connection: Connection, run_id: str, digest: str) -> bool | None:
+    """True or False as the operator answered, None when there is no answer."""
+    found = sa.and_(approvals.c.run_id == run_id, approvals.c.digest == digest)
+    return connection.scalar(sa.select(approvals.c.granted).where(found))
+
+
+def withdraw_approval(connection: Connection, run_id: str, digest: str) -> None:
+    connection.execute(approvals.delete().where(approvals.c.run_id == run_id, approvals.c.digest == digest))
+
+
+def approvals_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    rows = connection.execute(sa.select(approvals).where(approvals.c.run_id == run_id).order_by(approvals.c.at))
+    return [dict(row) for row in rows.mappings()]
+
+
+def add_events(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    connection.execute(events.insert(), rows)
+
+
+def events_of(connection: Connection, run_id: str, after: int = 0) -> list[dict[str, Any]]:
+    wanted = sa.and_(events.c.run_id == run_id, events.c.id > after)
+    return [dict(row) for row in connection.execute(sa.select(events).where(wanted).order_by(events.c.id)).mappings()]

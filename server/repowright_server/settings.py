@@ -1,0 +1,171 @@
+"""Settings: environment variables, or the server's own `.env` in REPOWRIGHT_HOME.
+
+Never a file of an analysed repository.
+`.env.example` is generated from this model: `python -m repowright_server.settings > .env.example`.
+"""
+
+import os
+import textwrap
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+_BYTES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def _bytes(value: Any) -> Any:
+    """`512m` and `2g` as Docker writes them, or a plain number of bytes."""
+    if not isinstance(value, str):
+        return value
+    digits = value.strip().lower().removesuffix("ib").rstrip("bkmg")
+    unit = value.strip().lower().removesuffix("ib")[len(digits) :].removesuffix("b") or ""
+    if unit not in _BYTES or not digits.isdigit():
+        raise ValueError("give a number of bytes, or one with k, m or g behind it, such as 512m")
+    return int(digits) * _BYTES[unit]
+
+
+List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+Size = Annotated[int, BeforeValidator(_bytes)]
+
+
+def home_folder() -> Path:
+    """REPOWRIGHT_HOME, which must be known before the settings file inside it can be read."""
+    return Path(os.environ.get("REPOWRIGHT_HOME") or "~/.repowright").expanduser()
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Names are those of the environment variables, in capitals."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    llm_provider: str = "anthropic"
+    """Who thinks: `anthropic`; `host`, the assistant in your IDE (no key); `scripted`, a recording (no key)."""
+    llm_model: str | None = None
+    """Model of the provider; unset, each stage has a sensible one. For `scripted`: path of the recording."""
+    llm_max_tokens: int = Field(default=32_000, ge=256, le=200_000)
+    """Most tokens one answer may have."""
+    llm_timeout: float = Field(default=300.0, gt=0)
+    """Seconds without a byte after which a model call is given up."""
+    anthropic_api_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
+    """API key of the provider `anthropic`; several, separated by commas, make a pool."""
+    anthropic_base_url: str | None = None
+    """Where the Messages API is, when not at its usual place."""
+    max_run_cost_usd: float | None = Field(default=None, gt=0)
+    """Most a run may cost, in US dollars; unset means no limit. A call that could exceed it is not made."""
+    max_call_input_tokens: int = Field(default=150_000, ge=1_000)
+    """Most tokens a prompt may have; longer context is shortened, least important part first."""
+    max_retries: int = Field(default=4, ge=0, le=20)
+    """Times a failed model call is repeated, for failures that may pass; 0 means never."""
+    retry_initial_wait: float = Field(default=1.0, gt=0)
+    """Seconds before the first repetition; doubles from there, with jitter."""
+    retry_max_wait: float = Field(default=60.0, gt=0)
+    """Longest wait in seconds; a provider that asks for more ends the attempt, which can be resumed later."""
+
+    github_token: SecretStr | None = None
+    """Token for clones, pushes and pull requests on the forge; needs contents and pull requests: write."""
+    github_base_url: str = "https://api.github.com"
+    """REST API of the forge; for GitHub Enterprise `https://HOST/api/v3`."""
+    allowed_repositories: List = ()
+    """Repositories that may be pushed to, separated by commas: owner/name, host/owner/name, or the absolute path
+    of a bare repository inside ALLOWED_ROOTS. Empty: nothing may be pushed."""
+    allowed_roots: List = ()
+    """Folders that local repositories may lie in, separated by commas; unset, the work tree the server starts in."""
+    allowed_clone_hosts: List = ()
+    """Hosts that may be cloned from, separated by commas; unset, github.com and the forge."""
+    git_user_name: str = "Repowright"
+    """Author of generated commits."""
+    git_user_email: str = "repowright@users.noreply.github.com"
+    """Address of that author."""
+    approval_policy: Literal["ask", "auto"] = "ask"
+    """`ask`: nothing leaves the machine without the operator's yes; `auto`: the operator has said yes in advance."""
+    breakpoints: List = ()
+    """Stages after which a run pauses until the operator says to go on, separated by commas."""
+
+    repowright_home: Folder = Path("~/.repowright").expanduser()
+    """Folder of the state, the logs and the server's own .env; private to you (0700)."""
+    workspace_base_path: Folder | None = None
+    """Folder of the runs' private clones; unset, `workspaces` in REPOWRIGHT_HOME."""
+    max_workspace_size: Size = 2 << 30
+    """Most bytes a clone may have; k, m and g are understood."""
+    database_url: str | None = None
+    """SQLAlchemy URL of the state; unset, a SQLite file in REPOWRIGHT_HOME."""
+    max_concurrent_tasks: int = Field(default=4, ge=1, le=64)
+    """Stages one server runs at a time; more are queued."""
+    wait_s: float = Field(default=45.0, ge=0, le=600)
+    """Seconds a tool call waits for its result before it answers with the run_id; below the client's own timeout."""
+    workflow_timeout: float = Field(default=3600.0, gt=0)
+    """Seconds one attempt of a stage may take."""
+
+    sandbox_backend: Literal["docker"] = "docker"
+    """What tests run in. There is no fallback to a weaker one."""
+    sandbox_image: str = "python:3.11-slim"
+    """Base image of the sandbox; the engine must have it already, it is never pulled."""
+    sandbox_memory: Size = 1 << 30
+    """Memory of a test run in bytes; k, m and g are understood."""
+    sandbox_cpus: float = Field(default=2.0, gt=0)
+    """Processors of a test run."""
+    sandbox_pids: int = Field(default=256, ge=16)
+    """Processes and threads of a test run."""
+    testing_timeout: float = Field(default=3600.0, gt=0)
+    """Most seconds any test run may take, whatever its `timeout_s` asks for."""
+    sandbox_ca_bundle: Folder | None = None
+    """CA certificates (PEM file) that the install phase trusts, for networks behind a TLS proxy."""
+    docker_host: str | None = None
+    """Engine to use, as for the docker command; unset, the local one."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe entries that are logged."""
+    log_format: Literal["json", "console"] = "json"
+    """`json`, one object a line, or `console` for eyes."""
+
+
+class SettingsInvalid(Exception):
+    """A setting has a value that it cannot have; the message names it and never shows the value."""
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the environment and REPOWRIGHT_HOME/.env; `overrides` (by field name) win over both.
+
+    Raises:
+        SettingsInvalid: with one line for each setting that is wrong.
+    """
+    from pydantic import ValidationError
+
+    home = home_folder()
+    try:
+        values: dict[str, Any] = {"_env_file": home / ".env", "repowright_home": home}
+        return Settings(**(values | overrides))
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in each['loc']).upper()}: {each['msg']}" for each in error.errors()]
+        raise SettingsInvalid("\n".join(lines)) from None
+
+
+def env_example() -> str:
+    """The text of `.env.example`: every setting with its meaning and default, commented out."""
+    lines = ["# Copy what you need to .env in REPOWRIGHT_HOME (default ~/.repowright), or use the environment."]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "" if default in (None, ()) else default
+        if name == "repowright_home":
+            shown = "~/.repowright"
+        lines += ["", *textwrap.wrap(f"# {' '.join((field.description or '').split())}", 118, subsequent_indent="# ")]
+        lines.append(f"#{name.upper()}={shown}")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(env_example())
+
+__all__ = ["Settings", "SettingsInvalid", "env_example", "home_folder", "load_settings"]
