@@ -1,8 +1,8 @@
 """The composition root: settings in, a wired MCPServer out. The only module that knows every adapter."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,8 @@ import anyio
 import anyio.abc
 
 from repowright_server.settings import Settings
+from repowright_tools import DELIVERY
 from repowright_tools.errors import RepowrightError
-from repowright_tools.pipeline import DELIVERY, load_stages
-from repowright_tools.secrets import register_secret
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
     from repowright_tools.github.policy import ForgePolicy
     from repowright_tools.llm.policy import ModelPolicy
     from repowright_tools.sandbox.base import Sandbox
-    from repowright_tools.stage import StageContext
-
-HOST_CONTEXT_TOKENS = 6_500
-"""Context of a brief: it must fit inline into an answer of 32,000 characters beside the schema of the answer."""
+    from repowright_tools.stage import AnyStage, StageContext
 
 
 class Engine:
@@ -40,14 +36,18 @@ class Engine:
         self.settings = settings
         self.read_only = read_only
         self.principal = "local"
-        self.stages = load_stages()
         self.closing = False
         self._tasks = tasks
         self._dispatcher: Dispatcher | None = None
         self._making = anyio.Lock()
-        for secret in (*settings.anthropic_api_key, settings.github_token):
-            if secret is not None:
-                register_secret(secret.get_secret_value())
+        self._hide_secrets()
+
+    @cached_property
+    def stages(self) -> Mapping[str, "AnyStage"]:
+        """The stages by name; loaded at the first call, since a server that starts only lists them."""
+        from repowright_tools.pipeline import load_stages
+
+        return load_stages()
 
     def wait_s(self, asked: float | None) -> float:
         return self.settings.wait_s if asked is None else asked
@@ -108,6 +108,13 @@ class Engine:
         if self._dispatcher is not None:
             await self._dispatcher.close()
 
+    def _hide_secrets(self) -> None:
+        secrets = [each for each in (*self.settings.anthropic_api_key, self.settings.github_token) if each is not None]
+        for secret in secrets:
+            from repowright_tools.secrets import register_secret
+
+            register_secret(secret.get_secret_value())
+
     # --- adapters ---------------------------------------------------------------------------------------------------
 
     def allowed_roots(self) -> tuple[Path, ...]:
@@ -156,7 +163,7 @@ class Engine:
         from repowright_tools.llm.policy import ModelPolicy
 
         s = self.settings
-        policy = ModelPolicy(
+        return ModelPolicy(
             provider=s.llm_provider,
             model=s.llm_model,
             max_tokens=s.llm_max_tokens,
@@ -169,9 +176,6 @@ class Engine:
             max_run_cost_usd=s.max_run_cost_usd,
             max_call_input_tokens=s.max_call_input_tokens,
         )
-        if policy.provider == "host":
-            return replace(policy, max_call_input_tokens=min(policy.max_call_input_tokens, HOST_CONTEXT_TOKENS))
-        return policy
 
     def _forge_policy(self) -> "ForgePolicy":
         from repowright_tools.github.policy import ForgePolicy

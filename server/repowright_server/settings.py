@@ -4,10 +4,12 @@ Never a file of an analysed repository.
 `.env.example` is generated from this model: `python -m repowright_server.settings > .env.example`.
 """
 
+import ast
 import os
 import textwrap
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -44,9 +46,7 @@ def home_folder() -> Path:
 class Settings(BaseSettings):
     """Everything an operator can set. Names are those of the environment variables, in capitals."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", use_attribute_docstrings=True, env_ignore_empty=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     llm_provider: str = "anthropic"
     """Who thinks: `anthropic`; `host`, the assistant in your IDE (no key); `scripted`, a recording (no key)."""
@@ -150,15 +150,35 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsInvalid("\n".join(lines)) from None
 
 
+def meanings() -> dict[str, str]:
+    """The docstring under each field. Read from the source: having pydantic do it would cost every start 10 ms."""
+    (body,) = (node.body for node in ast.walk(ast.parse(Path(__file__).read_text("utf-8"))) if _is_settings(node))
+    texts = {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+    return {name: texts.get(name, "") for name in Settings.model_fields}
+
+
+def _is_settings(node: ast.AST) -> TypeGuard[ast.ClassDef]:
+    return isinstance(node, ast.ClassDef) and node.name == Settings.__name__
+
+
 def env_example() -> str:
     """The text of `.env.example`: every setting with its meaning and default, commented out."""
+    said = meanings()
     lines = ["# Copy what you need to .env in REPOWRIGHT_HOME (default ~/.repowright), or use the environment."]
     for name, field in Settings.model_fields.items():
         default = field.default
         shown = "" if default in (None, ()) else default
         if name == "repowright_home":
             shown = "~/.repowright"
-        lines += ["", *textwrap.wrap(f"# {' '.join((field.description or '').split())}", 118, subsequent_indent="# ")]
+        lines += ["", *textwrap.wrap(f"# {said[name]}", 118, subsequent_indent="# ")]
         lines.append(f"#{name.upper()}={shown}")
     return "\n".join(lines) + "\n"
 

@@ -5,23 +5,16 @@ from typing import Any
 
 from pydantic import Field
 
-from repowright_tools import PIPELINE
+from repowright_tools import DELIVERY, PIPELINE
 from repowright_tools.errors import InvalidArguments
 from repowright_tools.models import Edits, Plan, Result, Source, StageArguments
 from repowright_tools.stage import AnyStage, Hints, NextAction, Stage, StageContext
 
-DELIVERY = ("analyse_repo", "plan_feature", "generate_code", "run_tests_sandboxed", "open_pr")
-"""The stages that build on one another, in order."""
-
 
 def load_stages() -> dict[str, AnyStage]:
     """The stages of PIPELINE by name, in its order."""
-    stages: dict[str, AnyStage] = {}
-    for entry in PIPELINE:
-        module, _, name = entry.partition(":")
-        stage: AnyStage = getattr(import_module(module), name)()
-        stages[stage.name] = stage
-    return stages
+    places = {name: entry.partition(":") for name, entry in PIPELINE.items()}
+    return {name: getattr(import_module(module), kind)() for name, (module, _, kind) in places.items()}
 
 
 class DeliverFeatureArguments(StageArguments):

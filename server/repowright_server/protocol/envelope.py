@@ -75,10 +75,13 @@ class Envelope(_Part):
 @cache
 def output_schema(result: type[BaseModel]) -> dict[str, Any]:
     """The schema of an envelope around this result; every field is always present."""
-    envelope = Envelope.model_json_schema(mode="serialization")
+    envelope = _envelope_schema()
     inner = result.model_json_schema(mode="serialization", by_alias=True)
-    definitions = envelope.pop("$defs", {}) | inner.pop("$defs", {})
-    definitions["Result"] = inner
-    envelope["properties"]["result"] = {"anyOf": [{"$ref": "#/$defs/Result"}, {"type": "null"}]}
-    envelope["$defs"] = definitions
-    return envelope
+    definitions = envelope["$defs"] | inner.pop("$defs", {}) | {"Result": inner}
+    own = {"result": {"anyOf": [{"$ref": "#/$defs/Result"}, {"type": "null"}]}}
+    return envelope | {"properties": envelope["properties"] | own, "$defs": definitions}
+
+
+@cache
+def _envelope_schema() -> dict[str, Any]:
+    return Envelope.model_json_schema(mode="serialization")

@@ -29,9 +29,10 @@ def publish_resources(server: "RepowrightServer") -> None:
     """Register the list of runs, each run, and each of its texts."""
 
     @server.resource(URI, name="runs", title="Runs", mime_type="application/json")
-    async def runs(context: Context["Engine", Any]) -> str:
+    async def runs() -> str:
         """The newest runs, newest first."""
-        return json.dumps(await _engine(context).newest_runs(_NEWEST), indent=1)
+        engine = server.engine  # a resource without parameters gets no context
+        return json.dumps([] if engine is None else await engine.newest_runs(_NEWEST), indent=1)
 
     @server.resource(f"{URI}/{{run_id}}", name="run", title="A run", mime_type="application/json")
     async def run(run_id: str, context: Context["Engine", Any]) -> str:

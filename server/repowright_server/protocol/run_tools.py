@@ -57,6 +57,7 @@ class RunResult(BaseModel):
 
 GET_RUN = "get_run"
 CANCEL_RUN = "cancel_run"
+RUN_TOOLS: dict[str, type[BaseModel]] = {GET_RUN: GetRunArguments, CANCEL_RUN: CancelRunArguments}
 
 
 async def get_run(engine: "Engine", run_id: str | None, wait_s: float, args: GetRunArguments) -> Envelope:

@@ -13,7 +13,6 @@ from repowright_server.protocol.prompts import publish_prompts
 from repowright_server.protocol.resources import publish_resources
 from repowright_server.protocol.tools import RepowrightServer
 from repowright_server.settings import Settings
-from repowright_tools.pipeline import load_stages
 
 QUESTION_KEPT_S = 24 * 3600
 """How long an unanswered question stays valid, across restarts."""
@@ -40,7 +39,6 @@ def make_server(settings: Settings, lifespan: Callable[[Any], AbstractAsyncConte
         cache_hints={"tools/list": hint, "server/discover": hint},
         log_level=settings.log_level,
     )
-    server.stages = load_stages()
     publish_resources(server)
     publish_prompts(server)
     return server

@@ -5,51 +5,26 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from mcp import MCPError
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool, ToolAnnotations
-from pydantic import BaseModel
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool
 
 from repowright_server.protocol import approvals, run_tools
 from repowright_server.protocol.answer import envelope_of, summary_of, tool_result
-from repowright_server.protocol.arguments import Common, make_call, schema_of, split, validate
+from repowright_server.protocol.arguments import make_call, split, validate
 from repowright_server.protocol.attach import attached
-from repowright_server.protocol.envelope import output_schema
 from repowright_server.protocol.errors import refusal
+from repowright_server.protocol.published import published_tools
 from repowright_server.protocol.stdio import serve_stdio
 from repowright_server.runs.run import Attempt
-from repowright_tools.stage import AnyStage, Hints
+from repowright_tools import PIPELINE
+from repowright_tools.stage import AnyStage
 
 if TYPE_CHECKING:
     from repowright_server.app import Engine
-
-_GET_RUN_DESCRIPTION = """Show a run: its stages with status, cost and results. Never starts work.
-
-With `artifact` and `offset`, read one of its texts (plan, diff, tests, log, map, evidence, whole results) page by page.
-Waits up to `wait_s` seconds for work in progress to end.
-"""
-_CANCEL_RUN_DESCRIPTION = """End what is in progress or waits for input on a run, its containers included.
-
-Finished work is kept; calling the stage again resumes it.
-"""
-_RUN_TOOLS: dict[str, tuple[str, str, type[BaseModel], Hints]] = {
-    run_tools.GET_RUN: (
-        "Look at a run",
-        _GET_RUN_DESCRIPTION,
-        run_tools.GetRunArguments,
-        Hints(read_only=True, destructive=False, idempotent=True, open_world=False),
-    ),
-    run_tools.CANCEL_RUN: (
-        "Cancel a run",
-        _CANCEL_RUN_DESCRIPTION,
-        run_tools.CancelRunArguments,
-        Hints(read_only=False, destructive=False, idempotent=True, open_world=False),
-    ),
-}
 
 
 class RepowrightServer(MCPServer["Engine"]):
     """An MCPServer whose tools are the stages: strict arguments, one envelope, work outside of the request."""
 
-    stages: dict[str, AnyStage]
     engine: "Engine | None" = None
 
     async def run_stdio_async(self) -> None:
@@ -61,28 +36,20 @@ class RepowrightServer(MCPServer["Engine"]):
             self.engine.close_soon()
 
     async def list_tools(self) -> list[Tool]:
-        stages = [
-            _tool(each.name, each.title, type(each).__doc__ or "", each.arguments, each.result, each.hints)
-            for each in self.stages.values()
-        ]
-        others = [
-            _tool(name, title, description, own, run_tools.RunResult, hints)
-            for name, (title, description, own, hints) in _RUN_TOOLS.items()
-        ]
-        return [*stages, *others]
+        return published_tools()
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context["Engine", Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        if name not in self.stages and name not in _RUN_TOOLS:
+        if name not in PIPELINE and name not in run_tools.RUN_TOOLS:
             raise MCPError(code=INVALID_PARAMS, message=f"Unknown tool: {name}")
         if context is None:
             raise MCPError(code=INVALID_PARAMS, message="Tools are called by a client")
         engine = context.request_context.lifespan_context
         try:
-            if name in _RUN_TOOLS:
+            if name in run_tools.RUN_TOOLS:
                 return await _call_run_tool(engine, name, arguments)
-            return await _call_stage(engine, self.stages[name], arguments, context)
+            return await _call_stage(engine, engine.stages[name], arguments, context)
         except Exception as failure:
             envelope = refusal(failure, name, await engine.known_run(arguments.get("run_id")))
             advice = "" if envelope.error is None else f"\n{envelope.error.what_to_do}"
@@ -90,7 +57,7 @@ class RepowrightServer(MCPServer["Engine"]):
 
 
 async def _call_run_tool(engine: "Engine", name: str, raw: dict[str, Any]) -> CallToolResult:
-    common, own = split(raw, _RUN_TOOLS[name][2])
+    common, own = split(raw, run_tools.RUN_TOOLS[name])
     if name == run_tools.GET_RUN:
         wait_s = engine.wait_s(common.wait_s)
         args = validate(run_tools.GetRunArguments, own)
@@ -135,22 +102,3 @@ async def result_of(engine: "Engine", attempt: Attempt) -> CallToolResult:
     stage = engine.stages[attempt.stage]
     state = await engine.state(attempt.run_id)
     return tool_result(envelope_of(attempt, stage, state.cost(attempt.stage)), summary_of(attempt, stage))
-
-
-def _tool(name: str, title: str, description: str, own: type[BaseModel], result: type[BaseModel], hints: Hints) -> Tool:
-    schema = schema_of(own)
-    common = schema_of(Common)["properties"]
-    return Tool(
-        name=name,
-        title=title,
-        description="\n".join(line.strip() for line in description.strip().splitlines()),
-        input_schema=schema | {"properties": schema["properties"] | common, "additionalProperties": False},
-        output_schema=output_schema(result),
-        annotations=ToolAnnotations(
-            title=title,
-            read_only_hint=hints.read_only,
-            destructive_hint=hints.destructive,
-            idempotent_hint=hints.idempotent,
-            open_world_hint=hints.open_world,
-        ),
-    )

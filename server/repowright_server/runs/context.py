@@ -9,12 +9,13 @@ from repowright_server.runs import store
 from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of
 from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_of
 from repowright_server.runs.run import digest
+from repowright_tools import DELIVERY
+from repowright_tools.errors import PriceUnknown
 from repowright_tools.events import BreakpointEvent
 from repowright_tools.git.source import SourceSpec, bind
 from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.index.index import Index
 from repowright_tools.llm.factory import build_model
-from repowright_tools.pipeline import DELIVERY
 from repowright_tools.stage import BoundRepository, StageContext
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ async def make_context(
     await _pause(engine, execution, attempt, approval, results)
 
     def spent() -> float:
-        return state.transact(lambda db: cost_of_entries(entries_of(db, run_id))).usd or 0.0
+        cost = state.transact(lambda db: cost_of_entries(entries_of(db, run_id)))
+        if cost.usd is None:
+            raise PriceUnknown("what the run has cost so far includes a call whose price is unknown")
+        return cost.usd
 
     return StageContext(
         run_id=run_id,

@@ -1,6 +1,7 @@
 """The state of all runs in one database, by SQLAlchemy Core. Imported at first use: SQLAlchemy is heavy."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -105,6 +106,7 @@ class Store:
             sa.event.listen(self._engine, "connect", _configure_sqlite)
             sa.event.listen(self._engine, "begin", _begin_immediate)
         self._ready = False
+        self._preparing = threading.Lock()
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction: all of it is kept, or none."""
@@ -112,10 +114,12 @@ class Store:
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.begin() as connection:
+            with self._preparing:
                 if not self._ready:
-                    self._prepare(connection)
+                    with self._engine.begin() as connection:  # its own transaction: `work` may be rolled back
+                        self._prepare(connection)
                     self._ready = True
+            with self._engine.begin() as connection:
                 return work(connection)
         except sa.exc.SQLAlchemyError as error:
             reason = getattr(error, "orig", None) or error

@@ -1,0 +1,94 @@
+"""Bad input gets its own code and advice, and changes nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.mcp import ERAS, call, connected, settings_for
+from support.repositories import git, make_repository
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    make_repository(tmp_path / "repository", {"app.py": "def run() -> int:\n    return 1\n"})
+    (tmp_path / "plain").mkdir()
+    git_folder = tmp_path / "empty"
+    git_folder.mkdir()
+    git(git_folder, "init", "-q")
+    return tmp_path / "repository"
+
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    ("analyse_repo", {"source": "repository"}, "url_not_allowed path_not_absolute"),
+    ("analyse_repo", {"source": "./repository"}, "path_not_absolute"),
+    ("analyse_repo", {"source": "/etc"}, "path_not_allowed"),
+    ("analyse_repo", {"source": "{root}/../../../../../etc"}, "path_not_allowed"),
+    ("analyse_repo", {"source": "{root}/missing"}, "path_not_found"),
+    ("analyse_repo", {"source": "{root}/plain"}, "not_a_repository"),
+    ("analyse_repo", {"source": "{root}/empty"}, "empty_repository"),
+    ("analyse_repo", {"source": "{root}/repository", "ref": "no-such-branch"}, "unknown_ref"),
+    ("analyse_repo", {"source": "{root}/repository", "ref": "--output=/tmp/x"}, "invalid_ref"),
+    ("analyse_repo", {"source": "{root}/repository", "ref": "HEAD@{1}"}, "invalid_ref"),
+    ("analyse_repo", {"source": "ext::sh -c id"}, "url_not_allowed"),
+    ("analyse_repo", {"source": "file:///etc"}, "url_not_allowed"),
+    ("analyse_repo", {"source": "-x"}, "url_not_allowed path_not_absolute"),
+    ("analyse_repo", {"source": "--upload-pack=touch /tmp/x"}, "url_not_allowed path_not_absolute"),
+    ("analyse_repo", {"source": "https://user:password@github.com/ada/tool"}, "url_not_allowed"),
+    ("analyse_repo", {"source": "https://elsewhere.example/ada/tool"}, "host_not_allowed"),
+    ("analyse_repo", {"source": "https://169.254.169.254/latest"}, "host_not_allowed"),
+    ("analyse_repo", {"source": "{root}/repository", "token_budget": "many"}, "invalid_arguments"),
+    ("analyse_repo", {"source": "{root}/repository", "surprise": 1}, "invalid_arguments"),
+    ("analyse_repo", {"run_id": "r_00000000000000000000000000000000"}, "unknown_run"),
+    ("analyse_repo", {"run_id": "nonsense"}, "unknown_run"),
+    ("plan_feature", {"source": "{root}/repository"}, "invalid_arguments"),
+    ("generate_code", {"source": "{root}/repository"}, "invalid_arguments"),
+    ("deliver_feature", {"source": "{root}/repository"}, "invalid_arguments"),
+    ("get_run", {}, "invalid_arguments"),
+    ("get_run", {"run_id": "r_00000000000000000000000000000000"}, "unknown_run"),
+    ("cancel_run", {"run_id": "r_00000000000000000000000000000000"}, "unknown_run"),
+]
+
+
+@pytest.mark.parametrize(("tool", "arguments", "codes"), CASES, ids=[f"{tool}-{args}" for tool, args, _ in CASES])
+async def test_bad_input_is_refused_with_its_own_code_and_advice(
+    tmp_path: Path, repository: Path, tool: str, arguments: dict[str, Any], codes: str
+) -> None:
+    """R01 R02 R15 G04 M02"""
+    filled = {
+        name: value.replace("{root}", str(tmp_path)) if isinstance(value, str) else value
+        for name, value in arguments.items()
+    }
+    before = git(repository, "status", "--porcelain=v2", "--branch")
+    async with connected(settings_for(tmp_path / "home", tmp_path)) as client:
+        envelope = await call(client, tool, **filled)
+
+    assert envelope["status"] == "FAILED"
+    assert envelope["error"]["code"] in codes.split()
+    assert envelope["error"]["what_to_do"]
+    assert git(repository, "status", "--porcelain=v2", "--branch") == before
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_source_is_needed_unless_there_is_a_single_root(tmp_path: Path, era: str) -> None:
+    make_repository(tmp_path / "one", {"a.py": "x = 1\n"})
+    make_repository(tmp_path / "two", {"b.py": "y = 1\n"})
+    async with connected(settings_for(tmp_path / "home", tmp_path / "one", tmp_path / "two"), era) as client:
+        refused = await call(client, "analyse_repo")
+    async with connected(settings_for(tmp_path / "home", tmp_path / "two"), era) as client:
+        found = await call(client, "analyse_repo")
+
+    assert refused["error"]["code"] == "invalid_arguments"
+    assert found["result"]["root"] == str((tmp_path / "two").resolve())
+
+
+async def test_a_refused_call_on_a_run_leaves_the_run_as_it_was(tmp_path: Path, repository: Path) -> None:
+    async with connected(settings_for(tmp_path / "home", tmp_path)) as client:
+        first = await call(client, "analyse_repo", source=str(repository))
+        refused = await call(client, "analyse_repo", run_id=first["run_id"], surprise=1)
+        again = await call(client, "get_run", run_id=first["run_id"])
+
+    assert (refused["run_id"], refused["error"]["code"]) == (first["run_id"], "invalid_arguments")
+    assert [(each["stage"], each["status"]) for each in again["result"]["stages"]] == [("analyse_repo", "COMPLETE")]

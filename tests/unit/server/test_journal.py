@@ -1,0 +1,197 @@
+"""The journal: at most once, reconciled when in doubt, and not to be edited unseen."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from repowright_server.runs import store
+from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of, first_break
+from repowright_server.runs.run import Run
+from repowright_server.runs.store import Store, entries
+from repowright_tools.stage import Cost
+
+pytestmark = pytest.mark.anyio
+
+RUN = "r_" + "1" * 32
+
+
+class Died(BaseException):
+    """The process ends here, as far as the journal can tell."""
+
+
+class Effect:
+    def __init__(self, result: Any = "worth") -> None:
+        self.count = 0
+        self.result = result
+
+    async def __call__(self) -> Any:
+        self.count += 1
+        return self.result
+
+
+async def journal_in(home: Path, scope: str = "scope") -> RunJournal:
+    state = Store(None, home)
+
+    def make(db: Any) -> None:
+        if store.run_of(db, RUN) is None:
+            store.add_run(db, Run(id=RUN, principal="local", source={}, created=0.0))
+
+    await state.transaction(make)
+    return RunJournal(state, RUN, "stage", scope)
+
+
+async def read(home: Path) -> list[dict[str, Any]]:
+    return await Store(None, home).transaction(lambda db: entries_of(db, RUN))
+
+
+async def die() -> Any:
+    raise Died
+
+
+async def test_a_finished_step_is_never_done_again_even_by_another_process(tmp_path: Path) -> None:
+    effect = Effect({"list": [1, 2]})
+    first = await (await journal_in(tmp_path)).step("pay", {"a": 1}, effect)
+    second = await (await journal_in(tmp_path)).step("pay", {"a": 1}, effect)
+
+    assert first == second == {"list": [1, 2]}
+    assert effect.count == 1
+
+
+async def test_other_inputs_and_another_scope_are_other_steps(tmp_path: Path) -> None:
+    effect = Effect()
+    await (await journal_in(tmp_path)).step("pay", {"a": 1}, effect)
+    await (await journal_in(tmp_path)).step("pay", {"a": 2}, effect)
+    await (await journal_in(tmp_path, "other")).step("pay", {"a": 1}, effect)
+
+    assert effect.count == 3
+
+
+async def test_the_intent_is_on_disk_before_the_effect(tmp_path: Path) -> None:
+    async def look() -> list[str]:
+        return [row["kind"] for row in await read(tmp_path)]
+
+    assert await (await journal_in(tmp_path)).step("pay", {}, look) == ["intent"]
+
+
+async def test_a_step_in_doubt_is_reconciled_before_it_is_repeated(tmp_path: Path) -> None:
+    effect, found = Effect(), Effect("found")
+    with pytest.raises(Died):
+        await (await journal_in(tmp_path)).step("push", {}, die)
+    result = await (await journal_in(tmp_path)).step("push", {}, effect, reconcile=found)
+
+    assert (result, effect.count, found.count) == ("found", 0, 1)
+
+
+async def test_a_step_that_nobody_can_vouch_for_is_repeated_and_charged_at_its_reservation(tmp_path: Path) -> None:
+    def cost(_result: Any) -> Cost:
+        return Cost(usd=0.25, calls=1, provider="p")
+
+    with pytest.raises(Died):
+        await (await journal_in(tmp_path)).step("ask", {}, die, reservation=Cost(usd=1.0, calls=1))
+    await (await journal_in(tmp_path)).step("ask", {}, Effect(), cost_of=cost)
+    spent = cost_of_entries(await read(tmp_path))
+
+    assert (spent.usd, spent.calls, spent.provider) == (1.25, 2, "p")
+
+
+async def test_a_price_that_is_unknown_is_not_counted_as_nothing(tmp_path: Path) -> None:
+    await (await journal_in(tmp_path)).step("ask", {}, Effect(), cost_of=lambda _: Cost(usd=None, calls=1))
+
+    assert cost_of_entries(await read(tmp_path)).usd is None
+
+
+async def test_a_failed_effect_may_be_tried_again(tmp_path: Path) -> None:
+    async def fail() -> Any:
+        raise ValueError("no")
+
+    effect = Effect()
+    with pytest.raises(ValueError, match="no"):
+        await (await journal_in(tmp_path)).step("pay", {}, fail)
+    await (await journal_in(tmp_path)).step("pay", {}, effect)
+
+    assert effect.count == 1
+
+
+async def test_void_steps_are_done_anew(tmp_path: Path) -> None:
+    effect = Effect()
+    journal = await journal_in(tmp_path)
+    await journal.step("ask:plan:1", {}, effect)
+    await journal.step("other", {}, effect)
+    await journal.void("ask:plan:")
+    await journal.step("ask:plan:1", {}, effect)
+    await journal.step("other", {}, effect)
+
+    assert effect.count == 3
+
+
+@pytest.mark.parametrize("tamper", ["payload", "delete", "swap"])
+async def test_an_edited_history_shows(tmp_path: Path, tamper: str) -> None:
+    journal = await journal_in(tmp_path)
+    for number in range(3):
+        await journal.step("pay", {"n": number}, Effect(number))
+    intact = first_break(await read(tmp_path))
+
+    def edit(db: Any) -> None:
+        second = entries.c.seq == 2
+        if tamper == "payload":
+            db.execute(entries.update().where(second).values(payload="other"))
+        elif tamper == "delete":
+            db.execute(entries.delete().where(second))
+        else:
+            db.execute(entries.update().where(second).values(seq=99))
+            db.execute(entries.update().where(entries.c.seq == 3).values(seq=2))
+            db.execute(entries.update().where(entries.c.seq == 99).values(seq=3))
+
+    await Store(None, tmp_path).transaction(edit)
+
+    assert intact is None
+    assert first_break(await read(tmp_path)) == 2
+
+
+async def test_a_secret_in_a_result_does_not_reach_the_database(tmp_path: Path) -> None:
+    """K01"""
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    await (await journal_in(tmp_path)).step("pay", {"token": token}, Effect({"said": f"use {token}"}))
+
+    everything = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+    assert token.encode() not in everything
+
+
+async def test_the_state_is_private(tmp_path: Path) -> None:
+    """K05"""
+    await journal_in(tmp_path)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
+
+    assert set(modes.values()) == {0o600}
+    assert "repowright.db" in modes
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """D02"""
+    from repowright_tools.errors import StateTooNew
+
+    await journal_in(tmp_path)
+    await Store(None, tmp_path).transaction(lambda db: db.execute(store.schema.update().values(version=99)))
+    with pytest.raises(StateTooNew):
+        await read(tmp_path)
+
+    kept = sa.create_engine(f"sqlite:///{tmp_path / 'repowright.db'}")
+    with kept.connect() as db:
+        assert db.scalar(sa.select(store.schema.c.version)) == 99
+    kept.dispose()
+
+
+async def test_a_corrupt_database_is_a_named_error_and_not_replaced(tmp_path: Path) -> None:
+    """D02"""
+    from repowright_tools.errors import StateUnavailable
+
+    path = tmp_path / "repowright.db"
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(StateUnavailable):
+        await read(tmp_path)
+
+    assert path.read_bytes() == b"this is no database" * 100

@@ -1,0 +1,42 @@
+"""Which server processes are alive."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from repowright_server.runs.recovery import Presence
+
+
+def test_a_process_is_alive_until_it_leaves(tmp_path: Path) -> None:
+    one, other = Presence(tmp_path), Presence(tmp_path)
+
+    assert one.is_alive(other.holder)
+    other.leave()
+    assert not one.is_alive(other.holder)
+    one.leave()
+
+
+def test_a_process_that_is_killed_is_dead_at_once(tmp_path: Path) -> None:
+    """S17"""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom repowright_server.runs.recovery import Presence\n"
+        f"print(Presence(Path({str(tmp_path)!r})).holder, flush=True)\nsys.stdin.read()"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    holder = other.stdout.readline().strip()
+    mine = Presence(tmp_path)
+    before = mine.is_alive(holder)
+    other.kill()
+    other.communicate()
+
+    assert (before, mine.is_alive(holder)) == (True, False)
+    mine.leave()
+
+
+def test_nobody_is_not_alive(tmp_path: Path) -> None:
+    mine = Presence(tmp_path)
+
+    assert not mine.is_alive(None)
+    assert not mine.is_alive("s_1_unknown")
+    mine.leave()

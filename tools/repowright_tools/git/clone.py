@@ -1,0 +1,172 @@
+"""A clone under a deadline and a size cap, that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import anyio
+import anyio.to_thread
+
+from repowright_tools.errors import CloneFailed, CloneTimeout, RepowrightError, WorkspaceTooLarge
+from repowright_tools.git.guard import GitFailed, git_environment, kill_group, run_git
+from repowright_tools.secrets import redact
+from repowright_tools.threads import in_thread
+
+CLONE_DEADLINE_S = 300.0
+_POLL_S = 0.5
+_PARTIAL = ".partial-"
+
+
+async def clone_whole(
+    url: str,
+    destination: Path,
+    *,
+    environment: Mapping[str, str],
+    deadline_s: float,
+    max_bytes: int,
+    finish: Callable[[Path], Awaitable[None]],
+) -> None:
+    """Clone `url`; `destination` appears only when the clone is complete and finished.
+
+    Remains of a clone that was killed are removed first. No submodule, no LFS object and no configuration comes along.
+
+    Args:
+        url: a checked URL, or an absolute path.
+        destination: the folder to make; its parent exists.
+        environment: additions to the hardened environment; names the one protocol in GIT_ALLOW_PROTOCOL.
+        deadline_s: seconds until the clone is killed.
+        max_bytes: size on disk at which the clone is killed.
+        finish: what else belongs to it, such as the checkout; within the same deadline.
+
+    Raises:
+        CloneTimeout, WorkspaceTooLarge, CloneFailed: with nothing left behind.
+    """
+    for remains in destination.parent.glob(f"{destination.name}{_PARTIAL}*"):
+        await in_thread(shutil.rmtree, remains, ignore_errors=True)
+    partial = Path(tempfile.mkdtemp(prefix=f"{destination.name}{_PARTIAL}", dir=destination.parent))
+    try:
+        with anyio.fail_after(deadline_s):
+            await _clone(url, partial, environment, max_bytes)
+            await run_git(partial, "config", "core.symlinks", "false")
+            await finish(partial)
+        await in_thread(partial.rename, destination)
+    except TimeoutError as error:
+        raise CloneTimeout(f"the clone did not end within {deadline_s:g} s") from error
+    except GitFailed as error:
+        raise CloneFailed(f"git cannot finish the clone: {error.stderr}") from error
+    finally:
+        with anyio.CancelScope(shield=True):
+            await in_thread(shutil.rmtree, partial, ignore_errors=True)
+
+
+async def put_work_tree(folder: Path, commit: str, *checkout: str, max_bytes: int) -> None:
+    """Check `commit` out in a clone of ours, if its files fit; a small pack may hold very large files.
+
+    Raises:
+        WorkspaceTooLarge: they do not.
+        GitFailed: git cannot write them.
+    """
+    listed = await run_git(folder, "ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+    sizes = (entry.split(b"\t")[0].split()[-1] for entry in listed.split(b"\0") if entry)
+    total = sum(int(size) for size in sizes if size.isdigit())
+    if total + await in_thread(folder_bytes, folder) > max_bytes:
+        raise WorkspaceTooLarge(f"the files of the commit and its history are larger than {max_bytes} bytes")
+    await run_git(folder, "checkout", "--quiet", "--force", *checkout, commit, "--", deadline_s=CLONE_DEADLINE_S)
+
+
+class _Processes:
+    """The git processes of one clone, which ends in a thread: `stop` reaches also those that start later."""
+
+    def __init__(self) -> None:
+        self._ids: list[int] = []
+        self._stopped = False
+
+    def add(self, process_id: int) -> None:
+        self._ids.append(process_id)
+        if self._stopped:
+            kill_group(process_id)
+
+    def stop(self) -> None:
+        self._stopped = True
+        for process_id in self._ids:
+            kill_group(process_id)
+
+
+async def _clone(url: str, folder: Path, environment: Mapping[str, str], max_bytes: int) -> None:
+    """Clone in a thread, watched from here: whatever ends this function ends git and its children first."""
+    processes = _Processes()
+    ended = anyio.Event()
+    failures: list[RepowrightError] = []
+
+    async def clone() -> None:
+        try:
+            await anyio.to_thread.run_sync(_clone_with_gitpython, url, folder, environment, processes)
+        except CloneFailed as failure:
+            failures.append(failure)
+        finally:
+            ended.set()
+
+    async def watch() -> None:
+        while not ended.is_set():
+            with anyio.move_on_after(_POLL_S):
+                await ended.wait()
+            if await in_thread(folder_bytes, folder) > max_bytes:
+                failures.insert(0, WorkspaceTooLarge(f"the clone is larger than {max_bytes} bytes"))
+                return
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clone)
+        try:
+            await watch()
+        finally:
+            if not ended.is_set():
+                processes.stop()
+    if failures:
+        raise failures[0]
+
+
+def _clone_with_gitpython(url: str, folder: Path, environment: Mapping[str, str], processes: _Processes) -> None:
+    from git import Git, Repo
+    from git.exc import GitCommandError, GitError
+
+    whole = git_environment(environment)
+    unset = [word for name in os.environ if name not in whole for word in ("-u", name)]
+
+    class WatchedGit(Git):
+        """Starts git in a session of its own and without this process's environment."""
+
+        def execute(self, command: Sequence[str], **options: Any) -> Any:  # type: ignore[override] # narrowed
+            started: Any = cast(Any, super().execute(["env", *unset, *command], start_new_session=True, **options))
+            process: Any = getattr(started, "proc", None)
+            if process is not None:
+                processes.add(process.pid)
+            return started
+
+    class WatchedRepo(Repo):
+        GitCommandWrapperType = WatchedGit
+
+    try:
+        WatchedRepo.clone_from(url, folder, env=whole, no_checkout=True, no_local=True).close()
+    except GitCommandError as error:
+        # Without git's progress, and without its command line, which GitPython puts into the error.
+        told = [line for line in str(error.stderr).splitlines() if line.startswith(("fatal:", "error:", "remote:"))]
+        raise CloneFailed(redact(f"git cannot clone: {' '.join(told)}")) from None
+    except GitError as error:
+        raise CloneFailed(redact(f"git cannot clone: {error}")) from None
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes that a folder takes on disk; files that vanish meanwhile count nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += Path(parent, name).lstat().st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total

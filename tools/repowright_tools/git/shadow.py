@@ -1,0 +1,184 @@
+"""Reading a user's repository without its configuration ever naming a program.
+
+Two ways, by what git would run:
+
+- `WorkTree.read`: git reads the user's `.git` directly, for refs, objects and single settings. Such commands run
+  nothing, given `guard.HARDENED`.
+- `WorkTree.compare`: whatever looks at the work tree's files, where git may run `filter.*.clean` (even in diff-files,
+  for a file no older than the index) and, in submodules, `git status`. Git is given a `.git` folder of ours without
+  the user's configuration, and reads the user's index and objects in place.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repowright_tools.errors import NotARepository, PathNotAllowed, RepositoryUnreadable
+from repowright_tools.git.guard import (
+    MAX_OUTPUT_BYTES,
+    GitFailed,
+    GitFlooded,
+    GitLate,
+    config_environment,
+    run_git,
+)
+
+_DEADLINE_S = 30.0
+_MAX_SMALL_FILE_BYTES = 1024 * 1024
+_HARMLESS_SETTINGS = r"^core\.(filemode|ignorecase|precomposeunicode|autocrlf|eol)$"
+"""What the user's configuration says of the file system and line ends: words, not programs."""
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """A user's work tree and where git keeps its state, found without running git."""
+
+    root: Path
+    git_folder: Path
+    common_folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Git reads the user's `.git`; whatever its `core.worktree` says, the work tree is this one."""
+        return {"GIT_DIR": str(self.git_folder), "GIT_WORK_TREE": str(self.root)}
+
+    async def read(self, *arguments: str) -> str:
+        """What git says about refs, objects or settings; never for commands that look at the work tree's files.
+
+        Raises:
+            GitFailed: git says no.
+            RepositoryUnreadable: it does not answer in time.
+        """
+        return (await self.read_bytes(*arguments)).decode(errors="replace").strip()
+
+    async def read_bytes(
+        self, *arguments: str, stdin: bytes | None = None, max_output: int = MAX_OUTPUT_BYTES
+    ) -> bytes:
+        environment = self.environment
+        return await _bounded(self.root, *arguments, environment=environment, stdin=stdin, max_output=max_output)
+
+    async def compare(self, *arguments: str, head: str | None = None) -> bytes:
+        """What git says when it looks at the work tree's files, in a shadow whose HEAD is the commit `head`.
+
+        Raises:
+            GitFailed: git says no.
+            RepositoryUnreadable: it does not answer in time.
+        """
+        settings = await self._harmless_settings()
+        object_format = await self.read("rev-parse", "--show-object-format")
+        with tempfile.TemporaryDirectory(prefix="repowright-") as folder:
+            shadow = Path(folder)
+            _make_shadow(shadow, self, head or "ref: refs/heads/unborn", object_format)
+            environment = {
+                **config_environment({"core.symlinks": "true", **settings}),
+                "GIT_DIR": str(shadow),
+                "GIT_WORK_TREE": str(self.root),
+                "GIT_INDEX_FILE": str(self.git_folder / "index"),
+                "GIT_OBJECT_DIRECTORY": str(self.common_folder / "objects"),
+            }
+            return await _bounded(self.root, *arguments, environment=environment)
+
+    async def _harmless_settings(self) -> dict[str, str]:
+        try:
+            listed = await self.read_bytes("config", "-z", "--get-regexp", _HARMLESS_SETTINGS)
+        except GitFailed:  # none of them is set
+            return {}
+        pairs = (entry.partition("\n") for entry in listed.decode(errors="replace").split("\0") if entry)
+        return {key: value or "true" for key, _, value in pairs}
+
+
+async def _bounded(
+    folder: Path,
+    *arguments: str,
+    environment: dict[str, str],
+    stdin: bytes | None = None,
+    max_output: int = MAX_OUTPUT_BYTES,
+) -> bytes:
+    try:
+        return await run_git(
+            folder, *arguments, environment=environment, stdin=stdin, max_output=max_output, deadline_s=_DEADLINE_S
+        )
+    except (GitLate, GitFlooded) as error:
+        raise RepositoryUnreadable(error.stderr) from error
+
+
+def _make_shadow(shadow: Path, tree: WorkTree, head: str, object_format: str) -> None:
+    (shadow / "refs").mkdir()
+    (shadow / "info").mkdir()
+    (shadow / "HEAD").write_text(f"{head}\n")
+    (shadow / "config").write_text(
+        f"[core]\n\trepositoryformatversion = 1\n\tbare = false\n[extensions]\n\tobjectFormat = {object_format}\n"
+    )
+    (shadow / "info" / "exclude").write_bytes(_read_small(tree.common_folder / "info" / "exclude"))
+    for shared in tree.git_folder.glob("sharedindex.*"):  # a split index keeps its larger part beside it
+        (shadow / shared.name).symlink_to(shared)
+
+
+def _read_small(path: Path) -> bytes:
+    """The start of a regular file; nothing when it is something else."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_MAX_SMALL_FILE_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+
+
+def find_work_tree(start: Path, allowed_roots: Sequence[Path]) -> WorkTree:
+    """The work tree that `start` lies in, if all that git would read of it lies in an allowed root.
+
+    A planted `.git` file, link or list of alternates would otherwise make another repository of the machine readable.
+
+    Args:
+        start: an absolute path.
+        allowed_roots: absolute paths.
+
+    Raises:
+        NotARepository: there is no work tree; a bare repository has none.
+        PathNotAllowed: it, or the folder its history is kept in, lies outside.
+    """
+    start = Path(os.path.realpath(start))
+    for folder in (start, *start.parents):
+        marker = folder / ".git"
+        if marker.exists():
+            git_folder = _pointed_at(marker)
+            common = _read_small(git_folder / "commondir").decode(errors="replace").strip()
+            tree = WorkTree(folder, git_folder, Path(os.path.realpath(git_folder / common)) if common else git_folder)
+            _jail(tree, allowed_roots)
+            return tree
+        if (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
+            raise NotARepository(f"{folder} is a bare repository or the inside of a .git folder, not a work tree")
+    raise NotARepository(f"{start} is not inside a git work tree")
+
+
+def _pointed_at(marker: Path) -> Path:
+    """The folder that `.git` is, or names when it is a file (linked work trees and submodules)."""
+    if marker.is_dir():
+        return Path(os.path.realpath(marker))
+    text = _read_small(marker).decode(errors="replace").strip()
+    if not text.startswith("gitdir: "):
+        raise NotARepository(f"{marker} is not a git folder")
+    return Path(os.path.realpath(marker.parent / text.removeprefix("gitdir: ")))
+
+
+def _jail(tree: WorkTree, allowed_roots: Sequence[Path]) -> None:
+    objects = tree.common_folder / "objects"
+    alternates = _read_small(objects / "info" / "alternates").decode(errors="replace").splitlines()
+    for place in (
+        *(tree.root, tree.git_folder, tree.common_folder, objects, objects / "pack"),
+        *(tree.git_folder / "HEAD", tree.git_folder / "index", tree.common_folder / "refs"),
+        *(objects / line for line in alternates if line and not line.startswith("#")),
+    ):
+        if not is_within(place, allowed_roots):
+            raise PathNotAllowed(f"{tree.root} keeps part of its repository at {place}, outside the allowed roots")
+
+
+def is_within(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether the real path lies in one of the roots (or is one)."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)

@@ -1,0 +1,170 @@
+"""Which repository a call means: the spelling is judged before anything is read, started or requested."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from repowright_tools.errors import (
+    InvalidArguments,
+    PathNotAbsolute,
+    PathNotAllowed,
+    PathNotFound,
+    UrlNotAllowed,
+)
+from repowright_tools.git import facts
+from repowright_tools.git.clone import CLONE_DEADLINE_S
+from repowright_tools.git.credentials import credential_environment
+from repowright_tools.git.names import check_ref
+from repowright_tools.git.shadow import find_work_tree, is_within
+from repowright_tools.git.urls import canonical_host, clone_url
+from repowright_tools.models import Result
+from repowright_tools.stage import BoundRepository
+
+if TYPE_CHECKING:
+    from repowright_tools.git.workspace import Workspace
+
+_OWNER_NAME = re.compile(r"[^/:@\s.~][^/:@\s]*/[^/:@\s]*")
+_OF_ORIGIN = "refs/remotes/origin/"
+
+
+@dataclass(frozen=True)
+class SourcePolicy:
+    """Where sources may lie.
+
+    Attributes:
+        allowed_roots: folders that local sources may lie in.
+        clone_hosts: hosts that may be cloned from; `host` means any port, `host:port` exactly that one.
+        forge_host: the forge's host, with its port unless that is the default.
+        forge_url: the forge's web root, such as `https://github.com`.
+        token: sent to the forge host only; None for anonymous access.
+        max_bytes: how large a workspace may grow.
+    """
+
+    allowed_roots: tuple[Path, ...]
+    clone_hosts: tuple[str, ...]
+    forge_host: str
+    forge_url: str
+    token: str | None
+    max_bytes: int
+
+
+class SourceSpec(Result):
+    """A source as the caller meant it: `location` is a real absolute path, or a clone URL without credentials."""
+
+    source: str
+    kind: Literal["local", "remote"]
+    location: str
+    ref: str | None
+
+
+def parse_source(source: str | None, ref: str | None, policy: SourcePolicy) -> SourceSpec:
+    """What the caller means, if that may be read. Starts no process and sends no request.
+
+    Args:
+        source: absolute path, https git URL or owner/name (on the forge); None for the single allowed root.
+        ref: branch, tag or commit; None for what is checked out, or the remote's default branch.
+        policy: where sources may lie.
+
+    Raises:
+        InvalidArguments: no source, and not exactly one allowed root.
+        PathNotAbsolute, PathNotAllowed, PathNotFound, UrlNotAllowed, HostNotAllowed, InvalidRef: it may not.
+    """
+    if ref is not None:
+        check_ref(ref)
+    if source is None:
+        if len(policy.allowed_roots) != 1:
+            raise InvalidArguments("`source` is needed: there is no single allowed root that could be the default")
+        source = str(policy.allowed_roots[0])
+    if not source or source.startswith("-") or any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in source):
+        raise UrlNotAllowed(f"not a path, URL or owner/name: {source[:200]!a}")
+    if source.startswith("/"):
+        return SourceSpec(source=source, kind="local", location=_local(source, policy), ref=ref)
+    return SourceSpec(source=source, kind="remote", location=_remote(source, policy), ref=ref)
+
+
+def _local(source: str, policy: SourcePolicy) -> str:
+    real = Path(os.path.realpath(source))
+    # Judged before existence, so that the answer says nothing about what lies outside.
+    if not is_within(real, policy.allowed_roots):
+        raise PathNotAllowed(f"{source} lies outside the allowed roots")
+    if not real.is_dir():
+        raise PathNotFound(f"{source} is not an existing folder")
+    return str(real)
+
+
+def _remote(source: str, policy: SourcePolicy) -> str:
+    if "://" in source:
+        return clone_url(source, policy)
+    if ":" in source or "@" in source:
+        raise UrlNotAllowed("only https URLs, absolute paths and owner/name are sources")
+    if not _OWNER_NAME.fullmatch(source):
+        raise PathNotAbsolute(f"{source[:200]!a} is a relative path")
+    return clone_url(f"{policy.forge_url.rstrip('/')}/{source}", policy)
+
+
+async def bind(
+    spec: SourceSpec, workspace: Workspace, policy: SourcePolicy, *, deadline_s: float = CLONE_DEADLINE_S
+) -> BoundRepository:
+    """The repository at one commit: a local work tree as it is, or our own checkout of a remote or of a `ref`.
+
+    Args:
+        spec: what `parse_source` made of the arguments.
+        workspace: where a checkout goes, into its folder `source`.
+        policy: as given to `parse_source`.
+        deadline_s: seconds a clone may take.
+
+    Raises:
+        SourceError: NotARepository, EmptyRepository, PathNotAllowed, UnknownRef, RepositoryUnreadable, CloneFailed,
+            CloneTimeout, WorkspaceTooLarge.
+    """
+    if spec.kind == "remote":
+        return await _bind_remote(spec, workspace, policy, deadline_s)
+    tree = find_work_tree(Path(spec.location), policy.allowed_roots)
+    head = await facts.head_commit(tree)
+    branch = await facts.current_branch(tree)
+    bound = BoundRepository(
+        source=spec.source,
+        kind="local",
+        root=str(tree.root),
+        commit=head,
+        branch=branch,
+        default_branch=await facts.default_branch(tree),
+        dirty=False,
+        origin=await facts.origin(tree),
+    )
+    if spec.ref is None:
+        return bound.model_copy(update={"dirty": await facts.is_dirty(tree, head)})
+    # The work tree may hold anything else than `ref`, and is not ours to change.
+    commit, branch = await facts.resolve(tree, spec.ref, ("refs/heads/", "refs/tags/", "refs/remotes/", _OF_ORIGIN))
+    root = await workspace.check_out(str(tree.root), commit, deadline_s=deadline_s)
+    return bound.model_copy(update={"commit": commit, "branch": branch, "root": str(root)})
+
+
+async def _bind_remote(
+    spec: SourceSpec, workspace: Workspace, policy: SourcePolicy, deadline_s: float
+) -> BoundRepository:
+    url = urlsplit(spec.location)
+    token = policy.token if canonical_host(url) == policy.forge_host.lower() else None
+    environment = {**credential_environment(spec.location, token), "GIT_ALLOW_PROTOCOL": url.scheme}
+    root = await workspace.check_out(spec.location, spec.ref, deadline_s=deadline_s, environment=environment)
+    tree = find_work_tree(root, (root,))
+    default = await facts.default_branch(tree)
+    branch = default
+    if spec.ref is not None:
+        _, branch = await facts.resolve(tree, spec.ref, (_OF_ORIGIN, "refs/tags/"))
+    return BoundRepository(
+        source=spec.source,
+        kind="remote",
+        root=str(root),
+        commit=await facts.head_commit(tree),
+        branch=branch,
+        default_branch=default,
+        dirty=False,
+        origin=spec.location,
+    )

@@ -1,0 +1,44 @@
+"""Text of others inside Markdown that is ours: it may not look like a part of it, notify people or hide anything."""
+
+import re
+
+from repowright_tools.secrets import strip_invisible
+
+_MENTION = re.compile(r"(?<![\w`@/.])@([A-Za-z0-9][A-Za-z0-9_-]*+(?:/[A-Za-z0-9._-]+)?)")
+_BACKTICKS = re.compile(r"`+")
+
+
+def inline(text: str, limit: int = 500) -> str:
+    """One line of prose of at most `limit` visible characters, safe in a paragraph, list or table cell.
+
+    Markup is shown, not applied: HTML, images, headings and table borders. A mention becomes code and notifies nobody.
+    """
+    line = " ".join(strip_invisible(text).split())
+    line = line if len(line) <= limit else f"{line[: limit - 1]}…"
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("![", "!\\[")
+    line = _MENTION.sub(r"`@\1`", line)
+    return f"\\{line}" if line[:1] in set("#>-+*=~`_") else line
+
+
+def code(text: str) -> str:
+    """One line of code, safe in a paragraph, list or table cell."""
+    line = " ".join(strip_invisible(text).split()).replace("|", "\\|") or " "
+    ticks = "`" * (_longest(line) + 1)
+    padding = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{padding}{line}{padding}{ticks}"
+
+
+def fenced(text: str) -> str:
+    """A block of code, fenced by more backticks than it holds."""
+    visible = strip_invisible(text).rstrip("\n")
+    fence = "`" * max(3, _longest(visible) + 1)
+    return f"{fence}text\n{visible}\n{fence}"
+
+
+def block(text: str) -> str:
+    """Markdown that a caller wrote and wants rendered; HTML comments, which no reader would see, are shown."""
+    return strip_invisible(text).replace("\r\n", "\n").replace("<!--", "&lt;!--").strip()
+
+
+def _longest(text: str) -> int:
+    return max((len(run) for run in _BACKTICKS.findall(text)), default=0)

@@ -1,0 +1,53 @@
+"""What run_tests_sandboxed takes, and what it journals of an execution. Its result is `TestReport`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from repowright_tools.models import Result, Source, StageArguments
+
+CaseOutcome = Literal["passed", "failed", "skipped", "error"]
+
+
+class RunTestsArguments(StageArguments):
+    source: Source = None
+    patch: str | None = Field(
+        default=None, description="Unified diff to test; applied to the base commit, or to what generate_code made."
+    )
+    command: str | None = Field(default=None, description="Test command; found in the repository when left out.")
+    selector: str | None = Field(
+        default=None, description="Which tests: paths, node ids, pytest options, or an expression as for -k."
+    )
+    baseline: bool = Field(default=True, description="Also test the base commit, to tell new failures from old ones.")
+    repeat: int = Field(default=1, ge=1, le=10, description="How often to run the tests, to find flaky ones.")
+    timeout_s: float = Field(default=600, ge=1, le=3600, description="Seconds that one run of the tests may take.")
+    setup_network: bool = Field(
+        default=True, description="Install dependencies with network first. The tests themselves never have network."
+    )
+
+
+class Case(Result):
+    """One test in one run."""
+
+    id: str
+    outcome: CaseOutcome
+    duration_s: float
+    message: str | None = None
+
+
+class Run(Result):
+    """One execution of the test command.
+
+    Attributes:
+        exit_code: as the shell counts; None when it was still running when the box was ended.
+        cases: per-test results; None when the command left none that can be read.
+        output_tail: the end of its output, redacted.
+    """
+
+    exit_code: int | None
+    timed_out: bool
+    oom_killed: bool
+    limits_hit: list[str]
+    cases: list[Case] | None
+    output_tail: str
+    duration_s: float

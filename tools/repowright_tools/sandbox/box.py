@@ -1,0 +1,146 @@
+"""A box: one container with one volume in memory, that ends and disappears with the block that opened it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+import anyio
+
+from repowright_tools.errors import SandboxBroken, SandboxError, WorkspaceTooLarge
+from repowright_tools.sandbox.archive import unpack_file
+from repowright_tools.sandbox.base import OUT
+from repowright_tools.sandbox.command import Ran, hang_up, run_command
+from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
+from repowright_tools.sandbox.hardening import BoxPlan, container_arguments
+from repowright_tools.sandbox.policy import MIB, SandboxPolicy
+
+CLEANUP_S = 15.0
+"""How long removing a box may take before it is left to the reaper."""
+_PROBE_S = 1.0
+_COLLECTED_BYTES = 16 * MIB
+_COUNTERS = (
+    "cat /sys/fs/cgroup/pids/pids.events /sys/fs/cgroup/pids.events 2>/dev/null; stat -f -c 'blocks %a inodes %d' /work"
+)
+
+
+@dataclass
+class Box:
+    """A running box. Made by `open_box`."""
+
+    engine: Engine
+    policy: SandboxPolicy
+    name: str
+
+    async def put(self, archive: IO[bytes], folder: str) -> None:
+        """Unpack a tar archive in a folder of the box. Raises WorkspaceTooLarge when it does not fit."""
+        client = await self.engine.api()
+        try:
+            await self.engine.call("copy files in", COPY_S, client.put_archive, self.name, folder, archive)
+        except SandboxBroken as error:
+            if "no space left" in error.message:
+                raise WorkspaceTooLarge("the files do not fit into the sandbox's folder") from error
+            raise
+
+    async def run(self, argv: Sequence[str], *, folder: str, variables: Mapping[str, str], timeout_s: float) -> Ran:
+        """Run a command; see `run_command`."""
+        return await run_command(
+            self.engine,
+            self.name,
+            argv,
+            folder=folder,
+            variables=variables,
+            timeout_s=timeout_s,
+            output_bytes=self.policy.output_bytes,
+        )
+
+    async def collect(self, name: str) -> bytes | None:
+        """A file of `OUT`, unless it is missing, not a regular file or too large."""
+        client = await self.engine.api()
+
+        def read() -> bytes | None:
+            from docker.errors import NotFound
+
+            try:
+                chunks, _ = client.get_archive(self.name, f"{OUT}/{name}")
+            except NotFound:
+                return None
+            return unpack_file(chunks, max_bytes=_COLLECTED_BYTES)
+
+        return await self.engine.call("copy a file out", WORK_S, read)
+
+    async def bounds_reached(self) -> list[str]:
+        """Which of pids and workspace were used up, as far as the box can still tell."""
+        with suppress(SandboxError), anyio.move_on_after(_PROBE_S):
+            ran = await self.run(["sh", "-c", _COUNTERS], folder="/", variables={}, timeout_s=_PROBE_S)
+            if ran.exit_code is not None and ran.output.text():
+                return _reached(ran.output.text())
+        with suppress(SandboxError), anyio.move_on_after(_PROBE_S):  # nothing starts any more: perhaps for lack of pids
+            client = await self.engine.api()
+            stats = await self.engine.call("count", QUICK_S, client.stats, self.name, stream=False, one_shot=True)
+            if int(stats.get("pids_stats", {}).get("current", 0)) >= self.policy.pids - 4:
+                return ["pids"]
+        return []
+
+    async def end(self) -> dict[str, Any]:
+        """Kill everything in the box and return its last state; whether memory ran out is known only then."""
+        client = await self.engine.api()
+        with suppress(SandboxBroken):  # it has ended by itself
+            await self.engine.call("end a box", WORK_S, client.kill, self.name)
+        await self.engine.call("wait for a box", WORK_S, client.wait, self.name)
+        details = await self.engine.call("inspect a box", QUICK_S, client.inspect_container, self.name)
+        return dict(details["State"])
+
+
+def _reached(counters: str) -> list[str]:
+    reached: list[str] = []
+    for words in (line.split() for line in counters.splitlines()):
+        match words:
+            case ["max", count] if count != "0":
+                reached.append("pids")
+            case ["blocks", blocks, "inodes", inodes] if "0" in (blocks, inodes):
+                reached.append("workspace")
+            case _:
+                pass
+    return reached
+
+
+@asynccontextmanager
+async def open_box(
+    engine: Engine, policy: SandboxPolicy, plan: BoxPlan, *, before_start: Sequence[IO[bytes]] = ()
+) -> AsyncGenerator[Box]:
+    """A started box. `before_start` are archives for the root of its image's layer, which must be writable."""
+    client = await engine.api()
+    box = Box(engine, policy, plan.name)
+    lifeline: list[Any] = []
+    try:
+        await _create(engine, policy, plan)
+        for archive in before_start:
+            await box.put(archive, "/")
+        # Attached before the start, so that there is no moment at which our death would not end the box.
+        attached = {"stdin": 1, "stream": 1}
+        lifeline.append(await engine.call("attach", WORK_S, client.attach_socket, plan.name, params=attached))
+        await engine.call("start a box", WORK_S, client.start, plan.name)
+        yield box
+    finally:
+        with anyio.move_on_after(CLEANUP_S, shield=True):
+            await _remove(engine, plan.name, lifeline)
+
+
+async def _create(engine: Engine, policy: SandboxPolicy, plan: BoxPlan) -> None:
+    client = await engine.api()
+    with anyio.CancelScope(shield=True):  # what a thread creates after we have left would be nobody's
+        await engine.call("create a box", WORK_S, client.create_container, **container_arguments(client, policy, plan))
+
+
+async def _remove(engine: Engine, name: str, lifeline: Sequence[Any]) -> None:
+    """Remove the box, as far as there is one; the reaper gets what stays."""
+    for stream in lifeline:
+        hang_up(stream)
+    client = await engine.api()
+    with suppress(SandboxError):
+        await engine.call("remove a box", WORK_S, client.remove_container, name, force=True, v=True)
+    with suppress(SandboxError):
+        await engine.call("remove a volume", WORK_S, client.remove_volume, name, force=True)

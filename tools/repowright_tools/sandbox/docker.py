@@ -1,0 +1,142 @@
+"""The Docker backend: every execution gets its own locked-up container, and nothing runs anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from uuid import uuid4
+
+import anyio
+
+from repowright_tools.errors import ImageMissing
+from repowright_tools.sandbox.archive import pack
+from repowright_tools.sandbox.base import (
+    OUT,
+    REPOSITORY,
+    EnvironmentSpec,
+    Execution,
+    ExecutionOutcome,
+    Limits,
+    Prepared,
+    SandboxHealth,
+)
+from repowright_tools.sandbox.box import Box, open_box
+from repowright_tools.sandbox.command import Ran
+from repowright_tools.sandbox.engine import QUICK_S, Engine
+from repowright_tools.sandbox.environment import PATH, find_environment, make_environment
+from repowright_tools.sandbox.hardening import BoxPlan
+from repowright_tools.sandbox.labels import box_labels
+from repowright_tools.sandbox.policy import SandboxPolicy, parse_size
+from repowright_tools.sandbox.reaper import reap
+from repowright_tools.threads import in_thread
+
+_AROUND_S = 120.0
+"""What copying in and out may add to a command's time in the life of its box."""
+_LEASE_S = 60.0
+_FIT = 0.9
+"""Share of the workspace that the files may fill at the start."""
+
+
+class DockerSandbox:
+    """Runs commands in containers of one Docker engine. See `Sandbox` for the contract."""
+
+    def __init__(self, policy: SandboxPolicy) -> None:
+        self._policy = policy
+        self._engine = Engine(policy.host)
+        self._installing = defaultdict[str, anyio.Lock](anyio.Lock)
+        self._reaped = False
+
+    @property
+    def name(self) -> str:
+        return "docker"
+
+    @property
+    def image(self) -> str:
+        return self._policy.image
+
+    @property
+    def limits(self) -> Limits:
+        policy = self._policy
+        return Limits(parse_size(policy.memory), policy.cpus, policy.pids, parse_size(policy.workspace))
+
+    async def check(self) -> SandboxHealth:
+        client = await self._engine.api()
+        digest = await self._base_digest()
+        version = await self._engine.call("say its version", QUICK_S, client.version)
+        return SandboxHealth(self.name, str(version["Version"]), self.image, digest)
+
+    async def prepare(self, spec: EnvironmentSpec, *, run_id: str, network: bool) -> Prepared | None:
+        await self._reap_once()
+        base = await self._base_digest()
+        key = spec.key(base)
+        async with self._installing[key]:
+            found = await find_environment(self._engine, key)
+            if found is not None:
+                return Prepared(found, cached=True)
+            if not network:
+                return None
+            made = await make_environment(self._engine, self._policy, spec, base=base, key=key, run_id=run_id)
+            return Prepared(made, cached=False)
+
+    async def execute(self, execution: Execution) -> ExecutionOutcome:
+        await self._reap_once()
+        image = execution.image or await self._base_digest()
+        room = int(parse_size(self._policy.workspace) * _FIT)
+        folder, beside = REPOSITORY.rpartition("/")[2], OUT.rpartition("/")[2]
+        archive = await in_thread(pack, folder, execution.files, max_bytes=room, beside=[beside])
+        name, life = f"repowright-{uuid4().hex}", execution.timeout_s + _AROUND_S
+        labels = box_labels(name, execution.run_id, time.time() + life + _LEASE_S)
+        async with open_box(self._engine, self._policy, BoxPlan(name, image, life, labels)) as box:
+            await box.put(archive, "/work")
+            variables = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **execution.variables}  # noqa: S108 - in the box
+            argv = ["sh", "-c", execution.command]
+            ran = await box.run(argv, folder=REPOSITORY, variables=variables, timeout_s=execution.timeout_s)
+            reached = await box.bounds_reached()
+            files = {} if ran.timed_out else await _collect(box, execution)
+            state = await box.end()
+        return _outcome(ran, reached, files, oom_killed=bool(state["OOMKilled"]))
+
+    async def reap(self, *, now: float | None = None) -> int:
+        """See `Sandbox`; `now` is in seconds since 1970, by default the present."""
+        return await reap(self._engine, time.time() if now is None else now)
+
+    async def aclose(self) -> None:
+        await self._engine.aclose()
+
+    async def _reap_once(self) -> None:
+        if not self._reaped:
+            await self.reap()
+            self._reaped = True
+
+    async def _base_digest(self) -> str:
+        client = await self._engine.api()
+        try:
+            found = await self._engine.call("look up an image", QUICK_S, client.inspect_image, self.image)
+        except ImageMissing as error:
+            raise ImageMissing(f"the Docker engine has no image {self.image!r}, and none is pulled") from error
+        return str(found["Id"])
+
+
+async def _collect(box: Box, execution: Execution) -> dict[str, bytes]:
+    found = {name: await box.collect(name) for name in execution.collect}
+    return {name: data for name, data in found.items() if data is not None}
+
+
+def _outcome(ran: Ran, reached: list[str], files: Mapping[str, bytes], *, oom_killed: bool) -> ExecutionOutcome:
+    hits = {
+        "timeout": ran.timed_out,
+        "memory": oom_killed,
+        "pids": "pids" in reached,
+        "workspace": "workspace" in reached,
+        "output": ran.output.left_out > 0,
+    }
+    return ExecutionOutcome(
+        exit_code=ran.exit_code,
+        output=ran.output.text(),
+        timed_out=ran.timed_out,
+        oom_killed=oom_killed,
+        limits_hit=tuple(name for name, hit in hits.items() if hit),
+        files=files,
+        duration_s=ran.duration_s,
+    )

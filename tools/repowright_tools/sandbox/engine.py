@@ -1,0 +1,84 @@
+"""Calls to a Docker engine: in threads, each with its own deadline, with its failures as our errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+import anyio
+
+from repowright_tools.errors import ImageMissing, SandboxBroken, SandboxError, SandboxStalled, SandboxUnreachable
+from repowright_tools.sandbox.client import Client
+from repowright_tools.threads import within
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+QUICK_S = 4.0
+"""Deadline of calls that only look something up: a check makes two, and answers within 10 s."""
+WORK_S = 30.0
+"""Deadline of calls that make or remove something."""
+COPY_S = 300.0
+"""Deadline of calls that move a lot of data: copying in, committing an image."""
+
+
+class Engine:
+    """One engine, connected at first use."""
+
+    def __init__(self, host: str | None) -> None:
+        self._host = host
+        self._client: Client | None = None
+        self._lock = anyio.Lock()
+
+    async def api(self) -> Client:
+        """The client. Raises SandboxUnreachable or SandboxStalled."""
+        async with self._lock:
+            if self._client is None:
+                self._client = await self.call("connect", QUICK_S, _connect, self._host)
+            return self._client
+
+    async def aclose(self) -> None:
+        """Give the connections back; the next call connects anew."""
+        async with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    async def call(
+        self, what: str, deadline_s: float, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a blocking `method` of the client with the arguments after it; `what` is the verb for messages.
+
+        After `deadline_s` seconds the caller gets SandboxStalled, and the thread ends by itself. Every failure of the
+        library becomes one of ours.
+        """
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
+        late = SandboxStalled(f"the Docker engine did not {what} within {deadline_s:g} s")
+        try:
+            return await within(deadline_s, late, method, *args, **kwargs)
+        except (DockerException, RequestException, OSError) as error:
+            raise _translated(error, what) from error
+
+
+def _connect(host: str | None) -> Client:
+    from docker import APIClient
+
+    client = cast(Client, APIClient(base_url=host, timeout=int(QUICK_S)))  # asks the engine for its version
+    client.timeout = int(COPY_S)
+    return client
+
+
+def _translated(error: Exception, what: str) -> SandboxError:
+    from docker.errors import APIError, ImageNotFound
+    from requests.exceptions import Timeout
+
+    if isinstance(error, ImageNotFound):
+        return ImageMissing(f"the Docker engine has no such image: {error.explanation}")
+    if isinstance(error, APIError):
+        return SandboxBroken(f"the Docker engine could not {what}: {error.explanation or error}")
+    causes = [error, error.__cause__, error.__context__]
+    if any(isinstance(cause, Timeout) for cause in causes):
+        return SandboxStalled(f"the Docker engine accepted the call but did not answer when asked to {what}")
+    return SandboxUnreachable(f"no Docker engine answers: {error}")

@@ -1,0 +1,134 @@
+"""Environments: images in which a project's dependencies are installed, made once and used until they are too old.
+
+An installation runs other people's build scripts with network. It runs in a box like any other, except for the network
+and a writable layer, and sees nothing but requirement files: never the repository, never a setting of the host.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from uuid import uuid4
+
+import anyio
+
+from repowright_tools.errors import ImageMissing, InstallFailed
+from repowright_tools.sandbox.archive import pack
+from repowright_tools.sandbox.base import INPUTS, EnvironmentSpec
+from repowright_tools.sandbox.box import Box, open_box
+from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
+from repowright_tools.sandbox.hardening import BoxPlan
+from repowright_tools.sandbox.labels import box_labels, image_labels
+from repowright_tools.sandbox.policy import MIB, SandboxPolicy
+from repowright_tools.secrets import redact
+
+KEPT_S = 7 * 24 * 3600.0
+"""How long an environment is used: requirements that are not pinned get newer releases at least once a week."""
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_BUILD = "/build"
+_CERTIFICATES = "ca-bundle.pem"
+_TRUSTS = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+_INPUT_BYTES = 32 * MIB
+_MEASURE_S = 2.0
+
+
+async def find_environment(engine: Engine, key: str) -> str | None:
+    """The digest of the environment with this key, when it exists."""
+    client = await engine.api()
+    try:
+        return str((await engine.call("look up an image", QUICK_S, client.inspect_image, _tag(key)))["Id"])
+    except ImageMissing:
+        return None
+
+
+async def make_environment(
+    engine: Engine, policy: SandboxPolicy, spec: EnvironmentSpec, *, base: str, key: str, run_id: str
+) -> str:
+    """Install in a box made of `base` and keep the result as an image; its digest. Raises InstallFailed."""
+    files = dict(spec.files)
+    if policy.ca_bundle is not None:
+        files[_CERTIFICATES] = await _certificates(policy)
+    name, life = f"repowright-{uuid4().hex}", policy.install_timeout_s + 2 * COPY_S
+    labels = box_labels(name, run_id, time.time() + life)
+    plan = BoxPlan(name, base, life, labels, installs=True)
+    roots = [pack(folder.strip("/"), [], max_bytes=0) for folder in (*spec.writes, _BUILD)]
+    async with open_box(engine, policy, plan, before_start=roots) as box:
+        await box.put(_inputs(files), "/work")
+        await _install(box, spec.commands, _variables(policy))
+        await box.end()
+        client = await engine.api()
+        kept = image_labels(key, time.time() + KEPT_S)
+        await engine.call(
+            "keep an image",
+            COPY_S,
+            client.commit,
+            box.name,
+            repository=_tag(key).partition(":")[0],
+            tag=_tag(key).partition(":")[2],
+            changes=[f'LABEL {label}="{value}"' for label, value in kept.items()],
+        )
+    return str((await engine.call("look up an image", QUICK_S, client.inspect_image, _tag(key)))["Id"])
+
+
+def _tag(key: str) -> str:
+    return f"repowright-environment:{key}"
+
+
+def _inputs(files: Mapping[str, bytes]) -> BytesIO:
+    from repowright_tools.git.tree import TreeFile
+
+    listed = [TreeFile(path, 0o100644, data) for path, data in files.items()]
+    return pack(INPUTS.rpartition("/")[2], listed, max_bytes=_INPUT_BYTES)
+
+
+async def _certificates(policy: SandboxPolicy) -> bytes:
+    assert policy.ca_bundle is not None
+    try:
+        return await anyio.Path(policy.ca_bundle).read_bytes()
+    except OSError as error:
+        raise InstallFailed(f"cannot read the certificates of SANDBOX_CA_BUNDLE: {error}") from error
+
+
+def _variables(policy: SandboxPolicy) -> dict[str, str]:
+    variables = {"PATH": PATH, "HOME": _BUILD, "TMPDIR": _BUILD, "LANG": "C.UTF-8"}
+    if policy.ca_bundle is not None:
+        variables |= dict.fromkeys(_TRUSTS, f"{INPUTS}/{_CERTIFICATES}")
+    return variables
+
+
+async def _install(box: Box, commands: Sequence[Sequence[str]], variables: Mapping[str, str]) -> None:
+    """Run the commands, watched for how much they write."""
+    too_much = anyio.Event()
+    ends = time.monotonic() + box.policy.install_timeout_s
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_watch, box, too_much, tasks.cancel_scope)
+        for command in (*commands, ["find", _BUILD, "-mindepth", "1", "-delete"]):
+            await _run(box, command, variables, ends - time.monotonic())
+        tasks.cancel_scope.cancel()
+    if too_much.is_set():
+        raise InstallFailed(f"the dependencies need more than {box.policy.install_bytes} bytes")
+
+
+async def _run(box: Box, command: Sequence[str], variables: Mapping[str, str], left_s: float) -> None:
+    ran = await box.run(command, folder=INPUTS, variables=variables, timeout_s=max(1.0, left_s))
+    if ran.timed_out:
+        raise InstallFailed(f"the dependencies were not installed within {box.policy.install_timeout_s:g} s")
+    if ran.exit_code != 0:
+        said = redact(ran.output.text().strip())[-2000:]
+        raise InstallFailed(f"installing the dependencies failed (exit code {ran.exit_code}): {said}")
+
+
+async def _watch(box: Box, too_much: anyio.Event, scope: anyio.CancelScope) -> None:
+    """A container's layer has no quota of its own: measure it, and stop the installation when it is too large."""
+    client = await box.engine.api()
+    while True:
+        await anyio.sleep(_MEASURE_S)
+        listed = await box.engine.call(
+            "measure a box", WORK_S, client.containers, filters={"name": box.name}, size=True
+        )
+        if any(int(entry.get("SizeRw") or 0) > box.policy.install_bytes for entry in listed):
+            too_much.set()
+            scope.cancel()
+            return

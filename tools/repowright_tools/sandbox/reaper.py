@@ -1,0 +1,77 @@
+"""Removes what runs that died left behind: boxes, their volumes, and environments that are too old.
+
+A box whose server died has ended by itself; this clears the remains. Nothing without our labels is touched, and a
+box that another live server is using is not either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from repowright_tools.errors import ImageMissing, SandboxBroken
+from repowright_tools.sandbox.client import Described
+from repowright_tools.sandbox.engine import QUICK_S, WORK_S, Engine
+from repowright_tools.sandbox.labels import KEY, OWNED, OWNER, expired, owns_box
+
+_OURS = {"label": f"{OWNER}={OWNED}"}
+_SETTLED_S = 30.0
+"""A box that ended, or a volume without a box, this long ago is not being used: its server would have removed it."""
+
+
+async def reap(engine: Engine, now: float) -> int:
+    """Remove our dead and expired things; how many were removed. `now` is in seconds since 1970."""
+    client = await engine.api()
+    removed = 0
+    boxes = await engine.call("list boxes", QUICK_S, client.containers, all=True, filters=_OURS)
+    in_use = set[str]()
+    for listed in boxes:
+        name = str(listed["Names"][0]).lstrip("/")
+        if not owns_box(listed["Labels"], name):
+            continue
+        if expired(listed["Labels"], now) or await _is_dead(engine, name, now):
+            removed += await _try(engine, "remove a box", client.remove_container, name, force=True, v=True)
+        else:
+            in_use.add(name)
+    volumes = await engine.call("list volumes", QUICK_S, client.volumes, filters=_OURS)
+    listed_volumes: list[Described] = volumes["Volumes"] or []
+    for volume in listed_volumes:
+        name = str(volume["Name"])
+        if owns_box(volume["Labels"], name) and name not in in_use and _is_settled(volume["CreatedAt"], now):
+            removed += await _try(engine, "remove a volume", client.remove_volume, name)
+    images = await engine.call("list images", QUICK_S, client.images, filters=_OURS)
+    for image in images:
+        labels: Mapping[str, str] = image["Labels"] or {}
+        if labels.get(KEY) and expired(labels, now):
+            removed += await _try(engine, "remove an image", client.remove_image, image["Id"], force=True)
+    return removed
+
+
+async def _is_dead(engine: Engine, name: str, now: float) -> bool:
+    client = await engine.api()
+    try:
+        details = await engine.call("inspect a box", QUICK_S, client.inspect_container, name)
+    except SandboxBroken:  # removed meanwhile
+        return False
+    match details["State"]["Status"]:
+        case "created":
+            return _is_settled(details["Created"], now)
+        case "exited" | "dead":
+            return _is_settled(details["State"]["FinishedAt"], now)
+        case _:
+            return False
+
+
+def _is_settled(moment: str, now: float) -> bool:
+    """Whether an engine's RFC 3339 time, with up to nine digits of a second, was long enough ago."""
+    return now - datetime.fromisoformat(moment).timestamp() > _SETTLED_S
+
+
+async def _try(engine: Engine, what: str, method: Any, *args: Any, **kwargs: Any) -> int:
+    """1 when it was removed, 0 when it is gone already or in use."""
+    try:
+        await engine.call(what, WORK_S, method, *args, **kwargs)
+    except (SandboxBroken, ImageMissing):
+        return 0
+    return 1
