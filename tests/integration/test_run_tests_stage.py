@@ -9,12 +9,15 @@ from typing import Any
 import anyio
 import pytest
 
-from repowright_tools.errors import InvalidArguments, PatchRejected
+from repowright_tools.errors import CommandUnknown, InstallFailed, InvalidArguments, PatchRejected
 from repowright_tools.events import TaskEvent
+from repowright_tools.index.index import Index
 from repowright_tools.models import GeneratedCode, TestReport
 from repowright_tools.run_tests_sandboxed.models import RunTestsArguments
 from repowright_tools.run_tests_sandboxed.stage import RunTestsSandboxed
+from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
+from support.docker import boxes_of
 from support.ports import MemoryJournal, RecordedEvents, bound, stage_context
 from support.repositories import commit_all, git, make_repository, write_files
 
@@ -56,6 +59,7 @@ class Project:
             results=self.results,
             sandbox=self._sandbox,
             workspace=Folder(self._scratch),
+            index=Index(),
             journal=self.journal,
             events=self.events,
         )
@@ -137,13 +141,20 @@ async def test_a_failing_test_that_the_base_does_not_have_is_a_new_failure(proje
 
 
 async def test_a_flaky_test_never_passes_silently(project: Project) -> None:
-    flaky = "import random\ndef test_flaky(): assert random.random() < 0.5\ndef test_good(): pass\n"
-    project.start({"test_flaky.py": flaky})
-    project.change({"notes.txt": "a change"})
-    report = await project.test(repeat=10, baseline=False)
+    # forty coins: that none of them shows both sides in six throws happens once in 10^60
+    coins = """
+        import random, pytest
+        @pytest.mark.parametrize("n", range(40))
+        def test_coin(n): assert random.random() < 0.5
+    """
+    project.start({"test_coins.py": coins})
+    report = await project.test(repeat=6, baseline=False)
     assert report.verdict == "failed"
-    assert "flaky" in report.reason
-    assert len([name for name in project.journal.effects if name.startswith("tests:candidate:")]) == 10
+    assert "flaky: test_coins.py::test_coin[" in report.reason
+    assert len([name for name in project.journal.effects if name.startswith("tests:candidate:")]) == 6
+    compared = await project.test(repeat=6)
+    assert "flaky" in compared.reason
+    assert "flaky" in classes(compared).values()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +217,10 @@ async def test_tests_that_write_everywhere_leave_the_work_tree_as_it_was(project
 async def test_uncommitted_changes_are_tested_but_private_settings_stay_out(project: Project) -> None:
     """K01"""
     project.start(TEST_ADD | ADD)
-    look = "from pathlib import Path\ndef test_look(): assert sorted(p.name for p in Path('.').glob('.env*')) == ['.env.example']\n"
+    look = """
+        from pathlib import Path
+        def test_look(): assert [path.name for path in Path(".").glob(".env*")] == [".env.example"]
+    """
     project.change({".env": "TOKEN=canary\n", ".env.local": "TOKEN=canary\n", ".env.example": "", "test_look.py": look})
     report = await project.test()
     assert report.verdict == "passed", report.output_tail
@@ -313,7 +327,7 @@ async def test_secrets_and_terminal_sequences_are_not_in_the_result(project: Pro
     whole = report.model_dump_json()
     assert token not in whole
     assert "redacted" in report.output_tail
-    assert not {"\x1b", "\x07"} & set(whole.encode().decode("unicode_escape"))
+    assert not {"\x1b", "\x07"} & set(report.output_tail + (report.tests[0].message or ""))
 
 
 async def test_a_project_is_importable_with_its_version_and_its_commands(
@@ -355,3 +369,45 @@ async def test_a_project_is_importable_with_its_version_and_its_commands(
         project.change({"src/greeter/more.py": ""})
         again = await project.test(setup_network=False)
     assert again.environment.image_digest == report.environment.image_digest
+
+
+async def test_dependencies_that_only_a_build_script_knows_are_installed(
+    tmp_path: Path, sandbox: DockerSandbox
+) -> None:
+    """Needs the package index. The script runs in a box without network: what it says is data."""
+    project = Project(tmp_path, sandbox)
+    project.start(
+        {
+            "setup.py": ONLY_IN_A_BOX
+            + "from setuptools import setup\n"
+            + "import socket\n"
+            + "try:\n    socket.create_connection(('192.0.2.1', 53), 2)\n"
+            + "except OSError as error:\n    required = 'iniconfig' if error.errno == 101 else 'there-is-a-network'\n"
+            + "setup(name='dynamic', version='1', py_modules=['dynamic'], install_requires=[required])\n",
+            "dynamic.py": "import iniconfig\n",
+            "test_dynamic.py": "import dynamic\ndef test_imported(): assert dynamic.iniconfig\n",
+        }
+    )
+    report = await project.test(setup_network=True, baseline=False)
+    assert report.verdict == "passed", report.output_tail
+
+
+async def test_dependencies_that_cannot_be_installed_are_an_error_and_not_a_verdict(
+    project: Project, docker_client: Client
+) -> None:
+    project.start(ADD | TEST_ADD | {"requirements.txt": "./local-folder-is-left-out\nnot a requirement !\n"})
+    with pytest.raises(InstallFailed, match="requirements"):
+        await project.test(setup_network=True)
+    assert boxes_of(docker_client, "r_" + "0" * 32) == []
+
+
+async def test_the_repositorys_own_command_is_used_when_none_is_given(project: Project) -> None:
+    project.start(ADD | TEST_ADD | {"pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['.']\n"})
+    report = await project.test(command=None, baseline=False)
+    assert (report.verdict, list(classes(report))) == ("passed", ["test_calc.py::test_add"])
+
+
+async def test_a_repository_that_says_nothing_of_tests_needs_a_command(project: Project) -> None:
+    project.start({"README.md": "nothing\n"})
+    with pytest.raises(CommandUnknown):
+        await project.test(command=None)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -24,6 +25,15 @@ from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
 from repowright_tools.sandbox.policy import SandboxPolicy
 from support.docker import boxes_of
+
+FORKS = """
+import os, time
+try:
+    for _ in range(400):
+        os.fork() or time.sleep(1) or os._exit(0)
+except OSError:
+    pass
+"""
 
 pytestmark = [pytest.mark.docker, pytest.mark.anyio]
 
@@ -57,13 +67,15 @@ async def test_a_running_box_has_every_required_setting(
     sandbox: DockerSandbox, docker_client: Client, run_id: str, sandbox_policy: SandboxPolicy
 ) -> None:
     """S06"""
+    details: dict[str, Any] = {}
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sandbox.execute, Execution(run_id, [], "sleep 60", 60))
         assert await until(lambda: _running(docker_client, run_id), 10)
         [name] = _running(docker_client, run_id)
-        details = docker_client.inspect_container(name)
+        details |= docker_client.inspect_container(name)
         tasks.cancel_scope.cancel()
-    host, config = details["HostConfig"], details["Config"]
+    host: dict[str, Any] = details["HostConfig"]
+    config: dict[str, Any] = details["Config"]
     assert details["Image"] == config["Image"] == docker_client.inspect_image(sandbox_policy.image)["Id"]
     assert config["User"] == "65534:65534"
     assert host["NetworkMode"] == "none"
@@ -86,7 +98,7 @@ async def test_a_running_box_has_every_required_setting(
     }
     assert [(mount["Type"], mount["Destination"]) for mount in details["Mounts"]] == [("volume", "/work")]
     assert {"owner", "run_id", "lease_expiry"} <= set(config["Labels"])
-    assert set(variable.partition("=")[0] for variable in config["Env"]) <= {
+    assert {variable.partition("=")[0] for variable in config["Env"]} <= {
         "PATH",
         "LANG",
         "GPG_KEY",
@@ -157,6 +169,7 @@ async def test_cancelling_removes_the_box_within_two_seconds(
     sandbox: DockerSandbox, docker_client: Client, run_id: str
 ) -> None:
     """S21"""
+    cancelled = 0.0
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sandbox.execute, Execution(run_id, [], "sleep 600", 600))
         assert await until(lambda: _running(docker_client, run_id), 10)
@@ -322,11 +335,7 @@ if __name__ == "__main__":
     [
         ("python3 -c 'bytearray(300 * 2**20)'; exit 0", "memory"),
         ("dd if=/dev/zero of=/work/repo/full bs=1M count=100; exit 0", "workspace"),
-        (
-            "python3 -c '\nimport os, time\ntry:\n  for _ in range(400):\n    os.fork() or time.sleep(2) or os._exit(0)\n"
-            "except OSError:\n  pass\n'; sleep 3; exit 0",
-            "pids",
-        ),
+        (f"python3 -c '{FORKS}'; sleep 2; exit 0", "pids"),
     ],
 )
 async def test_the_bound_that_was_reached_is_named(

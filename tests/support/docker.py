@@ -43,11 +43,10 @@ def sandbox_policy() -> SandboxPolicy:
         workspace="64m",
         ca_bundle=Path(certificates) if certificates else None,
     )
-    import docker
     from docker.errors import DockerException, ImageNotFound
 
     try:
-        with closing(docker.APIClient(base_url=policy.host, timeout=10)) as client:
+        with connected(policy) as client:
             client.inspect_image(policy.image)
     except ImageNotFound:
         _missing(f"the Docker engine has no image {policy.image} (run .ci/base-image)")

@@ -11,6 +11,15 @@ _NAME = re.compile(r"[\w.@+-]+(?:/[\w.@+-]+)*/?")
 _MOST_NAME = 120
 _COMMAND = re.compile(r"(?:[\w ./:=@,+*\[\]'\"-]|&&)+")
 _MOST_COMMAND = 120
+_LEAD = re.compile(r"^(?:cd [\w./-]+ && )?(?:[A-Z][A-Z0-9_]*=\S* )*")
+_PROGRAM = re.compile(
+    r"python3?|pip3?|uv|poetry|pdm|hatch|pipenv|rye|tox|nox|pytest|ruff|flake8|pylint|mypy|pyright|black|isort|pre-commit"
+    r"|npm|npx|pnpm|yarn|bun|jest|vitest|mocha|eslint|prettier|tsc|go|gofmt|golangci-lint|staticcheck|cargo|dotnet"
+    r"|mvn|\./mvnw|gradle|\./gradlew|make|just|task|cmake|ctest|bundle|rspec|composer|phpunit|docker|uvicorn|gunicorn"
+    r"|flask|streamlit"
+)
+_BARE_WORD = re.compile(r"(?<![\w./=@:+-])[A-Za-z]+(?![\w./=@:+-])")
+_MOST_BARE_WORDS = 5  # `uv run python -m pytest tests` has five; a sentence has more
 _ODD = re.compile(
     r"(?<![\w-])(?:curl|wget|sudo|su|doas|rm|dd|mkfs|eval|ssh|scp|nc|ncat|telnet|chmod|chown|base64|iex|powershell)\b"
     r"|\b(?:python[\d.]*|node|perl|ruby|php|(?:ba|z|da)?sh)(?: -\S+)* -\w*[ce]\b"
@@ -30,20 +39,24 @@ def quoted(name: str) -> str | None:
 def quoted_command(command: str, path: str) -> str | None:
     """A command in backticks; None when it is not taught.
 
-    Refused are pipes, redirections, variables, downloads, inline programs, deletion, other users' rights and, when a
-    README or CI says so (`path`), the installation of packages by name: such a line is about something else than this
+    Taught are single words (a project's own command) and lines of well-known programs. Refused are pipes, redirections,
+    variables, downloads, inline programs, deletion, other users' rights, what reads like a sentence and, when a README
+    or CI says so (`path`), the installation of packages by name: such a line is about something else than this
     repository, or is bait.
     """
-    if (
-        len(command) > _MOST_COMMAND
-        or not _COMMAND.fullmatch(command)
-        or not _is_clean(command)
-        or _ODD.search(command)
-    ):
+    if len(command) > _MOST_COMMAND or not _COMMAND.fullmatch(command) or not _is_clean(command):
         return None
-    if _TOLD.fullmatch(path) and _names_packages(command):
+    if _ODD.search(command) or not _is_known(command) or (_TOLD.fullmatch(path) and _names_packages(command)):
         return None
     return f"`{command}`"
+
+
+def _is_known(command: str) -> bool:
+    words = _LEAD.sub("", command).split()
+    if len(words) == 1:
+        return _NAME.fullmatch(words[0]) is not None
+    known = bool(words) and _PROGRAM.fullmatch(words[0]) is not None
+    return known and len(_BARE_WORD.findall(command)) <= _MOST_BARE_WORDS
 
 
 def _names_packages(command: str) -> bool:

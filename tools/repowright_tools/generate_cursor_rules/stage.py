@@ -49,7 +49,9 @@ class GenerateCursorRules(Stage[GenerateCursorRulesArguments, GenerateCursorRule
         if not result.rules:
             return "The repository shows no convention clearly enough to make a rule of it: no files."
         lines = [f"{len(result.rules)} rules, each proved by the repository."]
-        lines += [f"{file.path}: {file.rules} rules, about {file.tokens} tokens" for file in result.files]
+        for file in result.files:
+            what = f"{file.rules} rules" if file.rules else "imports AGENTS.md"
+            lines.append(f"{file.path}: {what}, about {file.tokens} tokens")
         lines += [f"left as it is: {conflict.path}: {conflict.reason}" for conflict in result.conflicts]
         if result.drift:
             lines.append(f"{len(result.drift)} rules in existing files are missing or out of date:")

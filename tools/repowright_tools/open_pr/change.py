@@ -59,7 +59,7 @@ class Change:
     patch: str
 
 
-async def read_change(clone: Path, base: str, base_tip: str, head: str) -> Change:
+async def read_change(clone: Path, base: str, base_tip: str, head: str, *, max_bytes: int = MAX_PATCH_BYTES) -> Change:
     """Read the change from the clone; `base_tip` and `head` are commit ids.
 
     Raises:
@@ -80,7 +80,7 @@ async def read_change(clone: Path, base: str, base_tip: str, head: str) -> Chang
             raise NothingToPush(f"the branch does not differ from {base}")
         messages = await _git(clone, "log", "-z", "--format=%H%n%B", published)
         names = await _git(clone, "log", "-z", "--cc", "--format=", "--name-only", "--no-renames", published)
-        patch = await _git(clone, *_PATCH, published)
+        patch = await _git(clone, *_PATCH, published, max_bytes=max_bytes)
     except (GitFlooded, GitLate) as error:
         raise ChangeTooLarge(f"the change cannot be read whole: {error.stderr}") from error
     return Change(
@@ -94,9 +94,9 @@ async def read_change(clone: Path, base: str, base_tip: str, head: str) -> Chang
     )
 
 
-async def _git(clone: Path, *arguments: str) -> bytes:
+async def _git(clone: Path, *arguments: str, max_bytes: int = MAX_PATCH_BYTES) -> bytes:
     own = {"GIT_DIR": str(clone / ".git")}
-    return await run_git(clone, *arguments, environment=own, deadline_s=DEADLINE_S, max_output=MAX_PATCH_BYTES)
+    return await run_git(clone, *arguments, environment=own, deadline_s=DEADLINE_S, max_output=max_bytes)
 
 
 def _split(entry: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from repowright_tools.errors import (
 )
 from repowright_tools.models import GeneratedCode, PlanResult, TestReport
 from repowright_tools.open_pr.models import OpenPrArguments, OpenPrResult, Withheld
-from repowright_tools.stage import Hints, Json, Stage, StageContext
+from repowright_tools.stage import Artifact, Hints, Json, Stage, StageContext
 
 if TYPE_CHECKING:
     from repowright_tools.github.pull_request import Proposal
@@ -97,6 +97,9 @@ class OpenPr(Stage[OpenPrArguments, OpenPrResult]):
         where = result.url or f"{result.head} in {result.repository}"
         left_out = "".join(f"\nwithheld: {each.what} ({each.where}): {each.reason}" for each in result.withheld)
         return f"{_DONE[result.action]}: {where}, to be merged into {result.base}\n{result.title}{left_out}"
+
+    def artifacts(self, result: OpenPrResult) -> list[Artifact]:
+        return [Artifact("evidence", "text/markdown", f"# {result.title}\n\n{result.body}\n")]
 
 
 _DONE = {

@@ -1,0 +1,154 @@
+"""From observed runs to classes and one verdict."""
+
+from typing import Any
+
+import pytest
+
+from repowright_tools.models import TestReport
+from repowright_tools.run_tests_sandboxed.classify import classify
+from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome, Run
+from repowright_tools.run_tests_sandboxed.stage import RunTestsSandboxed
+from repowright_tools.run_tests_sandboxed.verdict import judge, totals
+
+
+def cases(**outcomes: CaseOutcome) -> list[Case]:
+    return [Case(id=name, outcome=outcome, duration_s=0.1) for name, outcome in outcomes.items()]
+
+
+def run(found: list[Case] | None = None, **changes: Any) -> Run:
+    bad = any(case.outcome in ("failed", "error") for case in found or [])
+    values: dict[str, Any] = {
+        "exit_code": 1 if bad else 0,
+        "timed_out": False,
+        "oom_killed": False,
+        "limits_hit": [],
+        "cases": found,
+        "output_tail": "",
+        "duration_s": 1.0,
+    }
+    return Run.model_validate(values | changes)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        (["passed"], "passed", "unchanged"),
+        (["failed"], "failed", "pre_existing"),
+        (["error"], "failed", "pre_existing"),
+        (["failed"], "passed", "new_failure"),
+        (["failed"], "skipped", "new_failure"),
+        (["failed"], None, "new_failure"),
+        (["passed"], None, "new"),
+        (["skipped"], None, "new"),
+        (["passed"], "failed", "fixed"),
+        (["skipped"], "failed", "unchanged"),
+        (["skipped"], "passed", "unchanged"),
+        (["passed", "failed"], "passed", "flaky"),
+        (["failed", "passed"], None, "flaky"),
+        (["failed", "failed"], "passed", "new_failure"),
+        ([], "passed", "vanished"),
+    ],
+)
+def test_a_test_is_classified_by_its_runs_and_its_past(now: list[CaseOutcome], before: Any, expected: str) -> None:
+    past = [] if before is None else cases(t=before)
+    [found] = classify([cases(t=outcome) for outcome in now] or [[]], past)
+    assert found.class_ == expected
+
+
+def test_on_the_same_tree_a_difference_is_no_effect_of_the_change() -> None:
+    [found] = classify([cases(t="failed")], cases(t="passed"), same_tree=True)
+    assert found.class_ == "flaky"
+
+
+def test_without_a_baseline_nothing_is_classified() -> None:
+    assert [test.class_ for test in classify([cases(a="passed", b="failed")], None)] == [None, None]
+
+
+def verdict(runs: list[Run], baseline: Run | None, *, reports: bool = True) -> tuple[str, str]:
+    before = None if baseline is None else (baseline.cases or [])
+    tests = classify([one.cases or [] for one in runs], before)
+    judged = judge(runs, baseline, tests, reports=reports)
+    return judged.verdict, judged.reason
+
+
+def test_failed_means_a_new_failure_with_a_baseline_and_any_failure_without() -> None:
+    mixed = run(cases(a="failed", b="passed"))
+    assert verdict([mixed], run(cases(a="failed", b="passed")))[0] == "passed"
+    assert verdict([mixed], run(cases(a="passed", b="passed")))[0] == "failed"
+    assert verdict([mixed], None)[0] == "failed"
+
+
+def test_flaky_old_vanished_and_newly_skipped_tests_are_named() -> None:
+    before = run(cases(flaky="passed", old="failed", gone="passed", skipped="passed", good="passed"))
+    now = cases(flaky="passed", old="failed", skipped="skipped", good="passed")
+    again = cases(flaky="failed", old="failed", skipped="skipped", good="passed")
+    found, reason = verdict([run(now), run(again)], before)
+    assert found == "passed"
+    for said in ("1 flaky: flaky", "1 failed before already: old", "1 no longer there: gone", "skipped now: skipped"):
+        assert said in reason
+
+
+def test_a_base_that_cannot_be_tested_excuses_nothing() -> None:
+    found, reason = verdict([run(cases(a="failed"))], run(None, timed_out=True, exit_code=None))
+    assert found == "failed"
+    assert "the base itself could not be tested" in reason
+
+
+@pytest.mark.parametrize(
+    ("observed", "expected"),
+    [
+        (run(cases(a="passed"), timed_out=True), "timeout"),
+        (run(None, oom_killed=True, exit_code=137), "out_of_memory"),
+        (run(None, exit_code=139), "crashed"),
+        (run(None, exit_code=None), "crashed"),
+        (run(cases(a="passed"), exit_code=3), "crashed"),
+        (run([], exit_code=5), "no_tests"),
+        (run(None, exit_code=4), "collection_error"),
+        (run(None, exit_code=1), "collection_error"),
+        (run(None, exit_code=0), "tampered"),
+        (run(cases(a="failed"), exit_code=0), "tampered"),
+        (run([], exit_code=0), "no_tests"),
+        (run(cases(a="skipped"), exit_code=0), "no_tests"),
+    ],
+)
+def test_a_run_that_cannot_be_used_is_never_a_pass(observed: Run, expected: str) -> None:
+    """S13"""
+    assert verdict([observed], None)[0] == expected
+
+
+def test_a_command_that_fails_although_every_test_passes_is_mentioned() -> None:
+    found, reason = verdict([run(cases(a="passed"), exit_code=1)], None)
+    assert found == "passed"
+    assert "exit code 1" in reason
+
+
+def test_vanished_tests_are_not_counted() -> None:
+    tests = classify([cases(a="passed", b="error")], cases(a="passed", gone="passed"))
+    assert totals(tests).model_dump() == {"passed": 1, "failed": 0, "skipped": 0, "errors": 1}
+
+
+def test_the_summary_gives_verdict_counts_and_failures_the_new_ones_first() -> None:
+    tests = classify(
+        [cases(old="failed", new="failed", good="passed")], cases(old="failed", new="passed", good="passed")
+    )
+    report = TestReport.model_validate(
+        {
+            "verdict": "failed",
+            "reason": "1 failed newly: new",
+            "totals": totals(tests),
+            "tests": tests,
+            "environment": {"backend": "docker", "image": "i", "image_digest": "d"},
+            "output_tail": "",
+        }
+    )
+    stage = RunTestsSandboxed()
+    assert stage.summarise(report).splitlines() == [
+        "failed: 1 failed newly: new",
+        "1 passed, 2 failed, 0 skipped, 0 errors",
+        "- new: new_failure",
+        "- old: pre_existing",
+    ]
+    assert [action.tool for action in stage.next_actions(report)] == ["generate_code"]
+    [artifact] = stage.artifacts(report)
+    assert (artifact.name, artifact.mime_type) == ("tests", "application/json")
+    assert '"class": "new_failure"' in artifact.text
