@@ -2,6 +2,10 @@
 
 import pytest
 
+from support.docker import docker_client, sandbox_policy
+
+__all__ = ["anyio_backend", "docker_client", "sandbox_policy"]
+
 
 @pytest.fixture
 def anyio_backend() -> str:

@@ -1,6 +1,6 @@
 """The composition root: settings in, a wired MCPServer out. The only module that knows every adapter."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from importlib import import_module
@@ -226,7 +226,7 @@ def build_server(
     from repowright_server.protocol.server import make_server
 
     @asynccontextmanager
-    async def lifespan(_server: Any) -> AsyncIterator[Engine]:
+    async def lifespan(_server: Any) -> AsyncGenerator[Engine]:
         async with anyio.create_task_group() as tasks:
             server.engine = Engine(settings, tasks, read_only=read_only)
             try:

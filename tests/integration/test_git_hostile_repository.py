@@ -3,12 +3,14 @@
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from repowright_tools.errors import PathNotAllowed, RepositoryUnreadable, SourceError
+from repowright_tools.git.guard import GitFailed, run_git
 from repowright_tools.git.source import SourcePolicy, bind, parse_source
 from repowright_tools.git.tree import commit_files, work_tree_files
 from repowright_tools.git.workspace import Identity, Workspace
@@ -151,6 +153,30 @@ async def test_a_missing_object_is_an_error_and_is_fetched_from_nowhere(
     assert not marker.exists()
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("hostile", "arguments"),
+    [
+        ("fsmonitor", ("ls-files", "--others")),
+        ("fsmonitor", ("status",)),
+        ("hooks path", ("checkout", "-b", "x")),
+        ("hooks", ("checkout", "-b", "x")),
+        ("ssh command", ("fetch", "origin")),
+        ("pager", ("-p", "log")),
+        ("lazy fetch", ("cat-file", "-p", "HEAD:kept/b.txt")),
+    ],
+    indirect=["hostile"],
+)
+async def test_hardened_git_runs_none_of_them_even_in_the_repository_itself(
+    hostile: tuple[Path, Path], arguments: tuple[str, ...]
+) -> None:
+    """G01: what the environment alone stops; for filters, textconv, external diffs and signing it does not."""
+    repository, marker = hostile
+    with suppress(GitFailed):
+        await run_git(repository, *arguments)
+    assert not marker.exists()
+
+
 @pytest.mark.parametrize(("hostile", "provoked"), HAZARDS.items(), indirect=["hostile"], ids=HAZARDS)
 def test_git_left_to_itself_does_run_them(hostile: tuple[Path, Path], provoked: Callable[[Path], object]) -> None:
     """The knock-out of the tests above: their fixtures are live."""
@@ -182,12 +208,13 @@ async def test_the_configuration_of_a_submodule_runs_nothing_either(tmp_path: Pa
 
 
 @pytest.mark.anyio
-async def test_a_work_tree_that_the_configuration_moves_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    write_files(elsewhere, {"secret.txt": "canary\n"})
+@pytest.mark.parametrize("name", ["elsewhere", "nowhere"])
+async def test_a_work_tree_that_the_configuration_moves_elsewhere_stays_where_it_is(tmp_path: Path, name: str) -> None:
+    """R05."""
+    write_files(tmp_path / "elsewhere", {"secret.txt": "canary\n"})
     repository = tmp_path / "root" / "repository"
     make_repository(repository, {"a.txt": "one\n"})
-    git(repository, "config", "core.worktree", str(elsewhere))
+    git(repository, "config", "core.worktree", str(tmp_path / name))
     own = policy(tmp_path / "root")
     bound = await bind(parse_source(str(repository), None, own), workspace(tmp_path), own)
     assert (bound.root, bound.dirty) == (str(repository), False)

@@ -1,6 +1,6 @@
 """An MCP client on a real server, in memory, in either protocol era."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def settings_for(home: Path, *roots: Path, **changes: Any) -> Settings:
 @asynccontextmanager
 async def connected(
     settings: Settings, era: str = "auto", *, read_only: bool = False, **client: Any
-) -> AsyncIterator[Client]:
+) -> AsyncGenerator[Client]:
     server = build_server(settings, read_only=read_only)
     mode: Any = era
     async with Client(server, mode=mode, **client) as connection:

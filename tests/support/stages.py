@@ -1,6 +1,6 @@
 """Small stages that do what a test tells them, behind a real dispatcher and a real store."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +67,7 @@ class Bench:
         self, stage: str, run_id: str | None = None, submission: dict[str, Any] | None = None, **own: Any
     ) -> StageCall:
         arguments = ToyArguments.model_validate(own).model_dump(exclude={"submission"})
-        given = frozenset(own) | ({"submission"} if submission is not None else frozenset())
+        given: frozenset[str] = frozenset(own if submission is None else [*own, "submission"])
         return StageCall(
             stage=self.stages[stage],
             arguments=arguments,
@@ -87,7 +87,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(home: Path, *stages: AnyStage, most: int = 4, timeout_s: float = 60) -> AsyncIterator[Bench]:
+async def bench(home: Path, *stages: AnyStage, most: int = 4, timeout_s: float = 60) -> AsyncGenerator[Bench]:
     """A server's worth of runs on the state in `home`."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = Store(None, home)

@@ -107,7 +107,7 @@ class Ungrounded(Result):
 
     name: str
     where: str
-    nearest: list[str] = Field(default_factory=list)
+    nearest: list[str] = Field(default_factory=list[str])
 
 
 class Forecast(Result):
@@ -121,7 +121,7 @@ class Forecast(Result):
 class PlanResult(Result):
     plan: Plan
     plan_digest: str
-    ungrounded: list[Ungrounded] = Field(default_factory=list)
+    ungrounded: list[Ungrounded] = Field(default_factory=list[Ungrounded])
     forecast: Forecast
 
 
@@ -150,10 +150,10 @@ class Rename(Strict):
 class Edits(Strict):
     """A change to the tree: all of it is applied, or none. `old` must occur exactly once in its file."""
 
-    edits: list[Edit] = Field(default_factory=list)
-    new_files: list[NewFile] = Field(default_factory=list)
-    deletes: list[str] = Field(default_factory=list)
-    renames: list[Rename] = Field(default_factory=list)
+    edits: list[Edit] = Field(default_factory=list[Edit])
+    new_files: list[NewFile] = Field(default_factory=list[NewFile])
+    deletes: list[str] = Field(default_factory=list[str])
+    renames: list[Rename] = Field(default_factory=list[Rename])
     notes: str = ""
 
 
@@ -175,7 +175,7 @@ class Finding(Result):
 class CheckRun(Result):
     name: str
     status: Literal["passed", "failed", "skipped"]
-    findings: list[Finding] = Field(default_factory=list)
+    findings: list[Finding] = Field(default_factory=list[Finding])
 
 
 class RejectedEdit(Result):
@@ -193,9 +193,9 @@ class GeneratedCode(Result):
     repository: str
     fetch: str
     diff: str
-    files: list[ChangedFile] = Field(default_factory=list)
-    checks: list[CheckRun] = Field(default_factory=list)
-    rejected: list[RejectedEdit] = Field(default_factory=list)
+    files: list[ChangedFile] = Field(default_factory=list[ChangedFile])
+    checks: list[CheckRun] = Field(default_factory=list[CheckRun])
+    rejected: list[RejectedEdit] = Field(default_factory=list[RejectedEdit])
 
 
 # --- tests --------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ class Environment(Result):
     backend: str
     image: str
     image_digest: str
-    limits: dict[str, float] = Field(default_factory=dict)
+    limits: dict[str, float] = Field(default_factory=dict[str, float])
 
 
 class Tamper(Result):
@@ -253,9 +253,9 @@ class TestReport(Result):
     verdict: Verdict
     reason: str
     totals: Totals
-    tests: list[TestOutcome] = Field(default_factory=list)
+    tests: list[TestOutcome] = Field(default_factory=list[TestOutcome])
     coverage: Coverage | None = None
     environment: Environment
-    limits_hit: list[str] = Field(default_factory=list)
-    tamper: list[Tamper] = Field(default_factory=list)
+    limits_hit: list[str] = Field(default_factory=list[str])
+    tamper: list[Tamper] = Field(default_factory=list[Tamper])
     output_tail: str

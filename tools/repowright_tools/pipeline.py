@@ -20,7 +20,7 @@ def load_stages() -> dict[str, AnyStage]:
 class DeliverFeatureArguments(StageArguments):
     source: Source = None
     request: str | None = Field(default=None, max_length=20_000, description="What is wanted, in plain words.")
-    constraints: list[str] = Field(default_factory=list, max_length=50, description="What must hold all the same.")
+    constraints: list[str] = Field(default_factory=list[str], max_length=50, description="What must hold all the same.")
     open_pr: bool = Field(default=True, description="Whether to open a pull request when the tests pass.")
     submission: Plan | Edits | None = Field(default=None, description="The answer to the brief of the waiting run.")
 

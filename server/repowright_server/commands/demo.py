@@ -30,8 +30,10 @@ async def _demonstrate(folder: Path) -> int:
 
     repository, remote = await anyio.to_thread.run_sync(_make_repository, folder)
 
-    async def operator(_context: Any, params: Any) -> ElicitResult:
-        _say(f"\n? The server asks before anything leaves the machine:\n{_indent(params.message, most_lines=12)}\n> yes\n")
+    async def operator(context: Any, params: Any) -> ElicitResult:
+        del context
+        shown = _indent(params.message, most_lines=12)
+        _say(f"\n? The server asks before anything leaves the machine:\n{shown}\n> yes\n")
         return ElicitResult(action="accept", content={})
 
     server = StdioServerParameters(
@@ -96,9 +98,7 @@ class Demo:
             _say(f"  {answer['error']['code']}: {answer['error']['what_to_do']}")
         return answer
 
-    def _report(
-        self, code: dict[str, Any], tests: dict[str, Any], pull: dict[str, Any], rules: dict[str, Any]
-    ) -> None:
+    def _report(self, code: dict[str, Any], tests: dict[str, Any], pull: dict[str, Any], rules: dict[str, Any]) -> None:
         _say(f"\n== The branch\n  {code['branch']} at {code['head_commit'][:12]}\n  {code['fetch']}")
         for file in code["files"]:
             _say(f"  {file['change']:<9} {file['path']} (+{file['additions']} -{file['deletions']})")
@@ -109,7 +109,9 @@ class Demo:
                 _say(f"  {test['outcome']:<8} {test['class'] or '':<12} {test['id']}")
             _say(f"\n== The pull request ({pull['action']} to {self._remote.name}, branch {pull['head']})")
         else:
-            _say("\n== NOT VERIFIED: no Docker engine with the sandbox image is here, so no test ran and nothing was pushed.")
+            _say(
+                "\n== NOT VERIFIED: there is no Docker engine with the sandbox image, so no test ran; nothing was pushed."
+            )
             _say(f"  {tests['error']['message']}\n  {tests['error']['what_to_do']}")
             _say("\n== The pull request, as it would be opened (dry run)")
         _say(f"  {pull['title']}\n\n{_indent(pull['body'], most_lines=60)}")

@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     if attempt.status is not Status.COMPLETE or attempt.result is None:
         return complain(attempt)
     result = attempt.result
-    for file in result["files"] if mode != "check" else []:
+    files: list[dict[str, Any]] = [] if mode == "check" else result["files"]
+    for file in files:
         verb = "wrote" if mode == "write" else "would write"
         sys.stdout.write(f"--- {verb} {file['path']} ({file['rules']} rules, {file['tokens']} tokens)\n")
         sys.stdout.write(file["content"] if mode == "preview" else "")

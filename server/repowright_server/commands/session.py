@@ -1,6 +1,6 @@
 """An engine for the length of one command, and stages called through it as a client would."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from repowright_server.settings import Settings
 
 
 @asynccontextmanager
-async def session(settings: Settings) -> AsyncIterator[Engine]:
+async def session(settings: Settings) -> AsyncGenerator[Engine]:
     """An engine whose work ends with the block; logs go to the daily file, and to stderr only if they matter."""
     configure_logging(settings.repowright_home, settings.log_level, settings.log_format, quiet=True)
     async with anyio.create_task_group() as tasks:
@@ -35,9 +35,9 @@ async def perform(engine: Engine, call: StageCall) -> Attempt:
     claim = await dispatcher.submit(call)
     async with anyio.create_task_group() as watching:
         watching.start_soon(follow, dispatcher, claim.attempt)
-        attempt = await dispatcher.ended(claim.attempt)
+        await dispatcher.ended(claim.attempt)
         watching.cancel_scope.cancel()
-    return attempt
+    return await dispatcher.attempt(claim.attempt.id)
 
 
 def call_of(engine: Engine, stage: str, arguments: dict[str, Any], run_id: str | None = None) -> StageCall:

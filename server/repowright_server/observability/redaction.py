@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from repowright_server.json_types import is_array, is_object
 from repowright_tools.secrets import redact
 
 
@@ -9,10 +10,8 @@ def redact_values(value: Any) -> Any:
     """The same JSON value with `redact` applied to every text in it."""
     if isinstance(value, str):
         return redact(value)
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [redact_values(each) for each in items]
-    if isinstance(value, dict):
-        fields: dict[str, Any] = value
-        return {name: redact_values(each) for name, each in fields.items()}
+    if is_array(value):
+        return [redact_values(each) for each in value]
+    if is_object(value):
+        return {name: redact_values(each) for name, each in value.items()}
     return value

@@ -80,7 +80,8 @@ def _text(body: Mapping[str, Any], summary: str) -> str:
     whole = f"{summary}\n\n{json.dumps(body, ensure_ascii=False)}"
     if len(whole) <= MOST_TEXT_CHARS:
         return whole
-    brief = (body["input_required"] or {}).get("brief")
+    waiting: dict[str, Any] = body["input_required"] or {}
+    brief: dict[str, Any] | None = waiting.get("brief")
     if brief is not None:
         call = json.dumps({"submit": brief["submit"], "feedback": brief["feedback"]}, ensure_ascii=False)
         return shorten_text(f"{summary}\n\n{call}\n\n{brief['instructions']}\n\n{brief['context']}")

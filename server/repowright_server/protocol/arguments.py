@@ -87,8 +87,9 @@ def make_call(engine: "Engine", stage: AnyStage, run_id: str | None, own: dict[s
 @cache
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a model of arguments, made once."""
-    schema = model.model_json_schema(by_alias=True)
-    return {"properties": {}} | schema
+    schema: dict[str, Any] = model.model_json_schema(by_alias=True)
+    schema.setdefault("properties", {})
+    return schema
 
 
 @cache

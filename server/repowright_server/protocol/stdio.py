@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from typing import Any
 
 import anyio
@@ -17,8 +18,9 @@ from mcp.shared.message import SessionMessage
 
 async def serve_stdio(server: Server[Any], close_soon: Callable[[], None]) -> None:
     """Serve until the input ends or a signal comes; `close_soon` is called before any call is cut off by that."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(line_buffering=True)  # a stray print must not sit in a buffer and end up on the wire
+    stdout: object = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        stdout.reconfigure(line_buffering=True)  # a stray print must not sit in a buffer and end up on the wire
     async with anyio.create_task_group() as everything:
         everything.start_soon(_end_on_signal, everything.cancel_scope, close_soon)
         async with stdio_server() as (wire, write):

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from repowright_server.json_types import is_array, is_object
+
 MOST_STRUCTURED_BYTES = 64 * 1024
 MOST_TEXT_CHARS = 32_000
 _SHORTEST_CUT_TEXT = 400
@@ -64,19 +66,15 @@ def _places(value: Any, field: str) -> list[_Place]:
 
 
 def _items(value: Any) -> list[tuple[str | int, Any]]:
-    if isinstance(value, dict):
-        fields: dict[str, Any] = value
-        return list(fields.items())
-    if isinstance(value, list):
-        items: list[Any] = value
-        return list(enumerate(items))
-    return []
+    if is_object(value):
+        return list(value.items())
+    return list(enumerate(value)) if is_array(value) else []
 
 
 def _is_long(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) > _SHORTEST_CUT_TEXT
-    return isinstance(value, list) and len(_items(value)) > _SHORTEST_CUT_LIST
+    return is_array(value) and len(value) > _SHORTEST_CUT_LIST
 
 
 def _cut(place: _Place, excess: int) -> tuple[str, int]:

@@ -68,12 +68,17 @@ class Dispatcher:
 
     async def submit(self, call: StageCall) -> Claim:
         """Find or make the attempt that the call is about, and start it here if it has to be executed."""
+        claims: list[Claim] = []
         with anyio.CancelScope(shield=True):  # a lease that was taken must be followed by the work
-            claim = await self.store.transaction(lambda db: self._claims.take(db, call))
-            if claim.execute:
-                execution = Execution(claim.run, claim.attempt, History(claim.run.id, claim.attempt.stage))
-                self._executions[claim.attempt.id] = execution
-                self._tasks.start_soon(self._execute, execution)
+            claims.append(await self._claim(call))
+        return claims[0]
+
+    async def _claim(self, call: StageCall) -> Claim:
+        claim = await self.store.transaction(lambda db: self._claims.take(db, call))
+        if claim.execute:
+            execution = Execution(claim.run, claim.attempt, History(claim.run.id, claim.attempt.stage))
+            self._executions[claim.attempt.id] = execution
+            self._tasks.start_soon(self._execute, execution)
         return claim
 
     # --- waiting ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 
 from repowright_server.observability.redaction import redact_values
 from repowright_server.runs.run import digest
-from repowright_server.runs.store import Store, entries
+from repowright_server.runs.schema import entries
+from repowright_server.runs.store import Store
 from repowright_tools.errors import RepowrightError
 from repowright_tools.stage import Cost, Json
 

@@ -75,8 +75,8 @@ class Attempt(Record):
     arguments: dict[str, Any]
     status: Status
     status_message: str
-    submissions: list[str] = Field(default_factory=list)
-    submission: list[Any] = Field(default_factory=list)
+    submissions: list[str] = Field(default_factory=list[str])
+    submission: list[Any] = Field(default_factory=list[Any])
     pending: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None

@@ -8,84 +8,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from repowright_server.runs.run import Attempt, Run, Status
+from repowright_server.runs.schema import SCHEMA_VERSION, approvals, attempts, events, metadata, runs, schema
 from repowright_tools.errors import StateTooNew, StateUnavailable
 from repowright_tools.threads import in_thread
 
 T = TypeVar("T")
-
-SCHEMA_VERSION = 1
-
-metadata = sa.MetaData()
-schema = sa.Table("schema", metadata, sa.Column("version", sa.Integer, nullable=False))
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("principal", sa.String, nullable=False),
-    sa.Column("source", sa.JSON, nullable=False),
-    sa.Column("repository", sa.JSON(none_as_null=True)),
-    sa.Column("holder", sa.String),
-    sa.Column("cancel", sa.String),
-    sa.Column("created", sa.Float, nullable=False),
-)
-attempts = sa.Table(
-    "attempts",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False, index=True),
-    sa.Column("stage", sa.String, nullable=False),
-    sa.Column("key", sa.String, nullable=False),
-    sa.Column("scope", sa.String, nullable=False),
-    sa.Column("call", sa.String, nullable=False, index=True),
-    sa.Column("parent", sa.Integer),
-    sa.Column("arguments", sa.JSON, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("status_message", sa.String, nullable=False),
-    sa.Column("submissions", sa.JSON, nullable=False),
-    sa.Column("submission", sa.JSON, nullable=False),
-    sa.Column("pending", sa.JSON(none_as_null=True)),
-    sa.Column("result", sa.JSON(none_as_null=True)),
-    sa.Column("error", sa.JSON(none_as_null=True)),
-    sa.Column("dropped", sa.Boolean, nullable=False),
-    sa.Column("started", sa.Float, nullable=False),
-    sa.Column("ended", sa.Float),
-)
-entries = sa.Table(
-    "journal",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("seq", sa.Integer, primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("stage", sa.String, nullable=False),
-    sa.Column("scope", sa.String, nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("inputs", sa.String, nullable=False),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("payload", sa.JSON(none_as_null=True)),
-    sa.Column("cost", sa.JSON(none_as_null=True)),
-    sa.Column("hash", sa.String, nullable=False),
-)
-approvals = sa.Table(
-    "approvals",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("digest", sa.String, primary_key=True),
-    sa.Column("granted", sa.Boolean, nullable=False),
-    sa.Column("by", sa.String, nullable=False),
-    sa.Column("at", sa.Float, nullable=False),
-)
-events = sa.Table(
-    "events",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False, index=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("kind", sa.String, nullable=False),
-    sa.Column("body", sa.JSON, nullable=False),
-)
 
 
 class Store:
@@ -103,8 +35,8 @@ class Store:
             url = f"sqlite:///{path}"
         self._engine = sa.create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
         if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _configure_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_immediate)
+            event.listen(self._engine, "connect", _configure_sqlite)
+            event.listen(self._engine, "begin", _begin_immediate)
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -121,9 +53,9 @@ class Store:
                     self._ready = True
             with self._engine.begin() as connection:
                 return work(connection)
-        except sa.exc.SQLAlchemyError as error:
-            reason = getattr(error, "orig", None) or error
-            raise StateUnavailable(f"the state cannot be used: {reason}") from error
+        except SQLAlchemyError as error:
+            reason: object = getattr(error, "orig", None)
+            raise StateUnavailable(f"the state cannot be used: {reason or error}") from error
 
     def _prepare(self, connection: Connection) -> None:
         metadata.create_all(connection)
@@ -175,7 +107,13 @@ def change_run(connection: Connection, run_id: str, **changes: Any) -> None:
 
 
 def add_attempt(connection: Connection, **values: Any) -> Attempt:
-    blank = {"submissions": [], "submission": [], "dropped": False, "started": time.time(), "parent": None}
+    blank: dict[str, Any] = {
+        "submissions": [],
+        "submission": [],
+        "dropped": False,
+        "started": time.time(),
+        "parent": None,
+    }
     inserted = connection.execute(attempts.insert().values(blank | values)).inserted_primary_key
     return attempt_of(connection, inserted[0] if inserted else -1)
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from repowright_server.runs import store
+from repowright_server.runs import schema, store
 from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of, first_break
 from repowright_server.runs.run import Run
-from repowright_server.runs.store import Store, entries
+from repowright_server.runs.schema import entries
+from repowright_server.runs.store import Store
 from repowright_tools.stage import Cost
 
 pytestmark = pytest.mark.anyio
@@ -175,13 +176,13 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     from repowright_tools.errors import StateTooNew
 
     await journal_in(tmp_path)
-    await Store(None, tmp_path).transaction(lambda db: db.execute(store.schema.update().values(version=99)))
+    await Store(None, tmp_path).transaction(lambda db: db.execute(schema.schema.update().values(version=99)))
     with pytest.raises(StateTooNew):
         await read(tmp_path)
 
     kept = sa.create_engine(f"sqlite:///{tmp_path / 'repowright.db'}")
     with kept.connect() as db:
-        assert db.scalar(sa.select(store.schema.c.version)) == 99
+        assert db.scalar(sa.select(schema.schema.c.version)) == 99
     kept.dispose()
 
 

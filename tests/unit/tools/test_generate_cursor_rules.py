@@ -7,7 +7,9 @@ import pytest
 from repowright_tools.errors import InvalidArguments
 from repowright_tools.generate_cursor_rules.models import GenerateCursorRulesArguments, GenerateCursorRulesResult
 from repowright_tools.generate_cursor_rules.stage import GenerateCursorRules
+from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.index.index import Index
+from repowright_tools.stage import BoundRepository, StageContext
 from repowright_tools.tokens import estimate_tokens
 from support.ports import bound, stage_context
 from support.repositories import commit_all, git, make_repository, write_files
@@ -42,8 +44,13 @@ def shop(tmp_path: Path) -> Path:
     return root
 
 
+def context_of(repository: BoundRepository, workspace: Path) -> StageContext:
+    own = Workspace(workspace, Identity("Ada", "ada@example.org"), 10_000_000)
+    return stage_context(repository, index=Index(), workspace=own)
+
+
 async def rules(root: Path, **arguments: object) -> GenerateCursorRulesResult:
-    context = stage_context(bound(root, git(root, "rev-parse", "HEAD")), index=Index())
+    context = context_of(bound(root, git(root, "rev-parse", "HEAD")), root.parent / "workspace")
     return await GenerateCursorRules().run(context, GenerateCursorRulesArguments.model_validate(arguments))
 
 
@@ -206,6 +213,16 @@ async def test_line_ends_that_git_changed_are_no_edit(shop: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_file_in_another_encoding_is_a_conflict_and_not_mixed_with_ours(shop: Path) -> None:
+    (shop / "AGENTS.md").write_bytes("human text\n".encode("utf-16"))
+
+    result = await rules(shop, targets=["agents"], mode="write")
+
+    assert [conflict.path for conflict in result.conflicts] == ["AGENTS.md"]
+    assert (shop / "AGENTS.md").read_bytes() == "human text\n".encode("utf-16")
+
+
+@pytest.mark.anyio
 async def test_an_import_that_a_person_wrote_is_not_repeated(shop: Path) -> None:
     (shop / "CLAUDE.md").write_text("# Claude\n@AGENTS.md\nBe brief.\n")
 
@@ -293,14 +310,25 @@ async def test_a_repository_that_shows_nothing_gives_no_file_and_says_so(tmp_pat
 
 
 @pytest.mark.anyio
-async def test_rules_are_never_written_into_a_clone_of_a_remote(shop: Path) -> None:
-    repository = bound(shop, git(shop, "rev-parse", "HEAD"), kind="remote")
-    context = stage_context(repository, index=Index())
+@pytest.mark.parametrize("kind", ["local", "remote"])
+async def test_rules_are_never_written_into_a_checkout_of_ours(tmp_path: Path, kind: str) -> None:
+    root = tmp_path / "workspace" / "source"
+    context = context_of(bound(root, make_repository(root, FILES), kind=kind), root.parent)
 
     with pytest.raises(InvalidArguments):
         await GenerateCursorRules().run(context, GenerateCursorRulesArguments(mode="write"))
-    assert not (shop / ".cursor").exists()
+    assert not (root / ".cursor").exists()
     assert (await GenerateCursorRules().run(context, GenerateCursorRulesArguments())).files
+
+
+@pytest.mark.anyio
+async def test_rules_are_never_written_for_a_remote_wherever_it_lies(shop: Path, tmp_path: Path) -> None:
+    repository = bound(shop, git(shop, "rev-parse", "HEAD"), kind="remote")
+
+    with pytest.raises(InvalidArguments):
+        await GenerateCursorRules().run(
+            context_of(repository, tmp_path / "workspace"), GenerateCursorRulesArguments(mode="write")
+        )
 
 
 @pytest.mark.anyio

@@ -209,3 +209,4 @@ def test_the_summary_says_what_became_of_it_and_what_was_withheld() -> None:
     assert OpenPr().summarise(result) == (
         "Opened a pull request: https://forge.example/ada/tool/pull/1, to be merged into main\nT"
     )
+    assert [(each.name, each.text) for each in OpenPr().artifacts(result)] == [("evidence", "# T\n\nB\n")]

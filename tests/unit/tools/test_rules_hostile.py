@@ -9,6 +9,7 @@ from repowright_tools.generate_cursor_rules.blocks import NotOurs
 from repowright_tools.generate_cursor_rules.models import GenerateCursorRulesArguments, GenerateCursorRulesResult
 from repowright_tools.generate_cursor_rules.quoting import quoted, quoted_command
 from repowright_tools.generate_cursor_rules.stage import GenerateCursorRules
+from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.index.index import Index
 from support.ports import bound, stage_context
 from support.repositories import make_repository
@@ -19,7 +20,9 @@ PYPROJECT = '[project]\nname = "x"\n\n[tool.pytest.ini_options]\n'
 
 async def written(root: Path) -> GenerateCursorRulesResult:
     arguments = GenerateCursorRulesArguments.model_validate({"mode": "write", "targets": TARGETS})
-    return await GenerateCursorRules().run(stage_context(bound(root, "0" * 40), index=Index()), arguments)
+    workspace = Workspace(root.parent / "workspace", Identity("Ada", "ada@example.org"), 10_000_000)
+    context = stage_context(bound(root, "0" * 40), index=Index(), workspace=workspace)
+    return await GenerateCursorRules().run(context, arguments)
 
 
 @pytest.mark.anyio

@@ -96,7 +96,7 @@ async def test_tests_have_a_place_a_naming_pattern_a_form_and_a_runner(tmp_path:
         "tests.runner": "Runner: `pytest`",
         "tests.location": "Location: in `tests/`",
         "tests.file-names": "File names: `test_*.py`, such as `tests/test_y.py`",
-        "tests.form": "Form: plain functions, no classes",
+        "tests.form": "Form: plain functions, not classes",
     }
     assert (topics["tests"].always, topics["tests"].globs) == (False, ["tests/**/*.py"])
 

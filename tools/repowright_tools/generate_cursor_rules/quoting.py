@@ -52,11 +52,11 @@ def quoted_command(command: str, path: str) -> str | None:
 
 
 def _is_known(command: str) -> bool:
-    words = _LEAD.sub("", command).split()
-    if len(words) == 1:
-        return _NAME.fullmatch(words[0]) is not None
-    known = bool(words) and _PROGRAM.fullmatch(words[0]) is not None
-    return known and len(_BARE_WORD.findall(command)) <= _MOST_BARE_WORDS
+    line = _LEAD.sub("", command)
+    program, *arguments = line.split() or [""]
+    if not arguments:
+        return _NAME.fullmatch(program) is not None
+    return _PROGRAM.fullmatch(program) is not None and len(_BARE_WORD.findall(line)) <= _MOST_BARE_WORDS
 
 
 def _names_packages(command: str) -> bool:

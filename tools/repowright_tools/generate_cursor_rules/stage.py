@@ -36,11 +36,8 @@ class GenerateCursorRules(Stage[GenerateCursorRulesArguments, GenerateCursorRule
         from repowright_tools.generate_cursor_rules.outcome import outcome
         from repowright_tools.threads import within
 
-        if args.mode == "write" and ctx.repository.kind == "remote":
-            raise InvalidArguments(
-                "Rules are written only into a local repository; this one is a clone of a remote.",
-                what_to_do="Call with mode preview and copy the files, or give the path of a local clone as source.",
-            )
+        if args.mode == "write":
+            _require_work_tree(ctx)
         projects = await _projects(ctx, nested=args.scope == "nested")
         late = StageTimeout(f"The rules files were not ready within {_DEADLINE_S} s.")
         return await within(_DEADLINE_S, late, outcome, Path(ctx.repository.root), projects, args)
@@ -66,6 +63,15 @@ class GenerateCursorRules(Stage[GenerateCursorRulesArguments, GenerateCursorRule
         arguments = {"mode": "write", **call_for([file.path for file in result.files])}
         why = "Write these files into the user's work tree, if the user wants them and this call did not."
         return [NextAction(tool=self.name, why=why, arguments=arguments)]
+
+
+def _require_work_tree(ctx: StageContext) -> None:
+    """Refuse to write into a checkout of ours, of a remote or of a ref: nobody would ever see the files."""
+    if ctx.repository.kind == "remote" or Path(ctx.repository.root).is_relative_to(ctx.workspace.root):
+        raise InvalidArguments(
+            "Rules are written only into the user's own work tree; this run reads a checkout of a remote or of a ref.",
+            what_to_do="Call with mode preview and copy the files, or give the path of a local repository as source.",
+        )
 
 
 async def _projects(ctx: StageContext, *, nested: bool) -> list[Project]:

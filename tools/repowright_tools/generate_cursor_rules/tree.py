@@ -15,18 +15,21 @@ def read(root: Path, path: str) -> str | None:
     """The file's text, any bytes in it kept (`surrogateescape`); None when there is none.
 
     Raises:
-        NotOurs: it is a link, behind one, no regular file, or too large for a rules file.
+        NotOurs: it is a link, behind one, no regular file, no text in UTF-8, or too large for a rules file.
     """
     try:
         inside(root, path)
         with TreeReader(root) as reader:
-            return reader.read(path.encode(), _MOST_BYTES).decode("utf-8", "surrogateescape")
+            data = reader.read(path.encode(), _MOST_BYTES)
     except PathRefused as error:
         raise NotOurs(error.reason) from error
     except FileRefused as error:
         if error.reason == "missing":
             return None
         raise NotOurs(f"it is not read: {error.reason}") from error
+    if b"\0" in data:  # UTF-16, as some shells write it: our lines would not be of the same encoding
+        raise NotOurs("it is not UTF-8 text; save it as UTF-8")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def replace(root: Path, path: str, text: str) -> None:

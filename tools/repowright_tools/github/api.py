@@ -12,6 +12,7 @@ from repowright_tools.github.faults import translated
 from repowright_tools.github.pull_request import Proposal, PullRequest
 
 if TYPE_CHECKING:
+    from github import Github
     from github.PullRequest import PullRequest as ApiPullRequest
     from github.Repository import Repository
 
@@ -95,9 +96,21 @@ class GitHubApi:
         with self._repository(name) as repository:
             change(repository.get_pull(number))
 
+    def login(self) -> str:
+        """Whom the token belongs to (ForgeUnauthorized: nobody)."""
+        if not self._token:
+            raise ForgeUnauthorized("GITHUB_TOKEN is not set")
+        with self._client() as client, translated("the forge"):
+            return client.get_user().login
+
     @contextmanager
     def _repository(self, name: str, *, lazy: bool = True) -> Generator["Repository"]:
-        """The repository by a client of its own: PyGithub promises nothing about threads."""
+        with self._client(lazy=lazy) as client, translated(name):
+            yield client.get_repo(name)
+
+    @contextmanager
+    def _client(self, *, lazy: bool = False) -> Generator["Github"]:
+        """A client for one call: PyGithub promises nothing about threads."""
         from github import Auth, Github
 
         client = Github(
@@ -111,8 +124,7 @@ class GitHubApi:
             lazy=lazy,
         )
         try:
-            with translated(name):
-                yield client.get_repo(name)
+            yield client
         finally:
             client.close()
 

@@ -42,6 +42,10 @@ class Forge(Protocol):
         """Raise ReadOnly when the operator forbids writes."""
         ...
 
+    async def login(self) -> str:
+        """Whom the token belongs to, at the forge (ForgeUnauthorized: nobody)."""
+        ...
+
     async def preflight(self, target: PushTarget, base: str | None = None) -> None:
         """See that a push and a pull request to `base` (the default branch when None) would be accepted.
 
@@ -100,6 +104,9 @@ class GitHubForge:
     def require_writable(self) -> None:
         if self._policy.read_only:
             raise ReadOnly("the server is read-only: nothing is pushed and no pull request is opened")
+
+    async def login(self) -> str:
+        return await self._call(self._api.login)
 
     async def preflight(self, target: PushTarget, base: str | None = None) -> None:
         self.require_writable()

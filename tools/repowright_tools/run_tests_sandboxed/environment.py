@@ -18,7 +18,19 @@ _VENV = "/venv"
 _SITE = "/work/site"
 _TOOLS = ("pytest", "setuptools", "wheel", "editables")
 """pytest runs the tests; the others are what build systems take for granted when a project is made importable."""
-_PIP = (f"{_VENV}/bin/python", "-m", "pip", "install", "-q", "--no-cache-dir", "--no-input", "--progress-bar", "off")
+_PIP = (
+    f"{_VENV}/bin/python",
+    "-m",
+    "pip",
+    "install",
+    "-q",
+    "--no-cache-dir",
+    "--no-input",
+    "--progress-bar",
+    "off",
+    "--retries",
+    "2",
+)
 _LINK = (
     "import pathlib, sysconfig\n"
     f"line = \"import site, sys; site.addsitedir('{_SITE}/lib/python%d.%d/site-packages' % sys.version_info[:2])\\n\"\n"

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import anyio
 
-from repowright_tools.errors import SandboxBroken, SandboxError
+from repowright_tools.errors import SandboxError
+from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.engine import QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.output import HeadTail
 from repowright_tools.threads import in_thread
@@ -54,7 +55,7 @@ async def run_command(
     output = HeadTail(output_bytes)
     started = time.monotonic()
     try:
-        in_time = await _listen(engine, made["Id"], stream, output, timeout_s + LATE_S)
+        in_time = await _listen(engine, client, made["Id"], stream, output, timeout_s + LATE_S)
     finally:
         hang_up(stream)  # before anything is killed: a flood nobody reads blocks the engine's own kill
     duration = time.monotonic() - started
@@ -64,7 +65,9 @@ async def run_command(
     return Ran(exit_code, output, ended_by_us, duration)
 
 
-async def _listen(engine: Engine, exec_id: str, stream: Any, output: HeadTail, deadline_s: float) -> bool:
+async def _listen(
+    engine: Engine, client: Client, exec_id: str, stream: Any, output: HeadTail, deadline_s: float
+) -> bool:
     """Take the command's output until it has ended; False when it had not by the deadline."""
     silent = anyio.Event()
 
@@ -77,7 +80,7 @@ async def _listen(engine: Engine, exec_id: str, stream: Any, output: HeadTail, d
         tasks.start_soon(listen)
         bound.deadline = anyio.current_time() + deadline_s
         with bound:
-            await _ended(engine, exec_id, silent)
+            await _ended(engine, client, exec_id, silent)
         hang_up(stream)
         with anyio.move_on_after(_LOOK_S):  # the thread wakes up and ends
             await silent.wait()
@@ -85,9 +88,8 @@ async def _listen(engine: Engine, exec_id: str, stream: Any, output: HeadTail, d
     return not bound.cancelled_caught
 
 
-async def _ended(engine: Engine, exec_id: str, silent: anyio.Event) -> None:
+async def _ended(engine: Engine, client: Client, exec_id: str, silent: anyio.Event) -> None:
     """Wait for the end of the output, or of the command: one that left children behind never falls silent."""
-    client = await engine.api()
     while not await _set_within(_LOOK_S, silent):
         with suppress(SandboxError):
             state = await engine.call("inspect a command", QUICK_S, client.exec_inspect, exec_id)
@@ -120,9 +122,3 @@ def hang_up(stream: Any) -> None:
             plain.shutdown(socket.SHUT_RDWR)
         stream.close()
         plain.close()  # the stream is only a file over it
-
-
-def expect_success(ran: Ran, what: str) -> None:
-    """Raises SandboxBroken for a command of our own that failed."""
-    if ran.exit_code != 0:
-        raise SandboxBroken(f"could not {what} in the box: {ran.output.text()[-500:]}")

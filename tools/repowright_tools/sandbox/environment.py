@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from uuid import uuid4
 
 import anyio
 
-from repowright_tools.errors import ImageMissing, InstallFailed
+from repowright_tools.errors import ImageMissing, InstallFailed, SandboxError
 from repowright_tools.sandbox.archive import pack
 from repowright_tools.sandbox.base import INPUTS, EnvironmentSpec
 from repowright_tools.sandbox.box import Box, open_box
+from repowright_tools.sandbox.client import Described
 from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.hardening import BoxPlan
 from repowright_tools.sandbox.labels import box_labels, image_labels
@@ -101,14 +103,20 @@ def _variables(policy: SandboxPolicy) -> dict[str, str]:
 async def _install(box: Box, commands: Sequence[Sequence[str]], variables: Mapping[str, str]) -> None:
     """Run the commands, watched for how much they write."""
     too_much = anyio.Event()
+    broke: SandboxError | None = None  # raised outside, because a task group would wrap it
     ends = time.monotonic() + box.policy.install_timeout_s
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_watch, box, too_much, tasks.cancel_scope)
-        for command in (*commands, ["find", _BUILD, "-mindepth", "1", "-delete"]):
-            await _run(box, command, variables, ends - time.monotonic())
+        try:
+            for command in (*commands, ["find", _BUILD, "-mindepth", "1", "-delete"]):
+                await _run(box, command, variables, ends - time.monotonic())
+        except SandboxError as error:
+            broke = error
         tasks.cancel_scope.cancel()
     if too_much.is_set():
         raise InstallFailed(f"the dependencies need more than {box.policy.install_bytes} bytes")
+    if broke is not None:
+        raise broke
 
 
 async def _run(box: Box, command: Sequence[str], variables: Mapping[str, str], left_s: float) -> None:
@@ -125,9 +133,11 @@ async def _watch(box: Box, too_much: anyio.Event, scope: anyio.CancelScope) -> N
     client = await box.engine.api()
     while True:
         await anyio.sleep(_MEASURE_S)
-        listed = await box.engine.call(
-            "measure a box", WORK_S, client.containers, filters={"name": box.name}, size=True
-        )
+        listed: list[Described] = []
+        with suppress(SandboxError):  # what is wrong with the engine shows in the command itself
+            listed = await box.engine.call(
+                "measure a box", WORK_S, client.containers, filters={"name": box.name}, size=True
+            )
         if any(int(entry.get("SizeRw") or 0) > box.policy.install_bytes for entry in listed):
             too_much.set()
             scope.cancel()

@@ -49,7 +49,8 @@ def _taught(commands: Sequence["Command"], most: int) -> list[tuple[str, "Comman
     """The commands that may be quoted, one for each tool and purpose, the most authoritative first."""
     chosen: dict[str, tuple[str, Command]] = {}
     for command in commands:
-        if text := quoted_command(command.command, command.evidence.path):
+        text = quoted_command(command.command, command.evidence.path)
+        if text and quoted(command.evidence.path):
             chosen.setdefault(_purpose(command.command), (text, command))
     return list(chosen.values())[:most]
 

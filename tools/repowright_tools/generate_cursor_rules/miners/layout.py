@@ -70,7 +70,7 @@ def _folders(repository: "RepositoryIndex") -> Iterator[Rule]:
         subject, role = quoted(f"{folder}/"), _role(folder, members[folder])
         if subject and role:
             statement, proofs = role
-            evidence = [Evidence(path=file.path, line=1) for file in proofs if file.lines]
+            evidence = [Evidence(path=file.path, line=1) for file in proofs if file.lines and quoted(file.path)]
             if evidence:
                 yield rule("layout", subject, statement, evidence, len(proofs), len(members[folder]))
 

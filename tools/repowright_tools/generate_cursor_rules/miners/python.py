@@ -35,7 +35,10 @@ def mine(repository: "RepositoryIndex") -> Topic:
     paths = [
         file.path
         for file in repository.files
-        if file.grammar == "python" and file.path in repository.parsed and not belongs_to_tests(file.path)
+        if file.grammar == "python"
+        and file.path in repository.parsed
+        and not belongs_to_tests(file.path)
+        and quoted(file.path)
     ]
     step = -(-len(paths) // _MOST_READ) or 1
     texts = {path: repository.text(path) or "" for path in paths[::step]}
@@ -64,7 +67,7 @@ def _imports(repository: "RepositoryIndex", paths: Sequence[str]) -> Iterator[Ru
                 absolute.append(Evidence(path=path, line=line))
     sites = len(relative) + len(absolute)
     for statement, proofs in (
-        ("absolute inside the project's own packages, never relative", absolute),
+        ("absolute inside the project's own packages, not relative", absolute),
         ("relative inside the project's own packages (`from .module import name`)", relative),
     ):
         if agreed(len(proofs), sites):
@@ -76,7 +79,7 @@ def _future(texts: Mapping[str, str]) -> Iterator[Rule]:
     found = {path: match for path, text in written.items() if (match := _FUTURE.search(text))}
     if agreed(len(found), len(written)):
         proofs = [_evidence(path, written[path], match.start()) for path, match in found.items()]
-        statement = "each module begins with `from __future__ import annotations`"
+        statement = "modules begin with `from __future__ import annotations`"
         yield rule("python", "Annotations", statement, proofs, len(proofs), len(written))
 
 
@@ -91,7 +94,7 @@ def _return_types(repository: "RepositoryIndex", paths: Sequence[str]) -> Iterat
                 if re.search(r"\) ?->", symbol.signature):
                     proofs.append(Evidence(path=path, line=symbol.line))
     if agreed(len(proofs), sites):
-        yield rule("python", "Types", "every function declares its return type", proofs, len(proofs), sites)
+        yield rule("python", "Types", "functions declare their return type", proofs, len(proofs), sites)
 
 
 def _docstrings(texts: Mapping[str, str]) -> Iterator[Rule]:
@@ -125,7 +128,7 @@ def docstrings(text: str) -> Iterator[tuple[int, str]]:
 def _globs(paths: Sequence[str]) -> list[str]:
     """The folders with Python in them; a file at the root by its name, since YAML reads a leading `*` as an alias."""
     tops = {path.partition("/")[0] + "/**/*.py" if "/" in path else path for path in paths}
-    return sorted(glob for glob in tops if quoted(glob.removesuffix("/**/*.py")))[:_MOST_GLOBS]
+    return sorted(tops)[:_MOST_GLOBS]
 
 
 def _evidence(path: str, text: str, at: int) -> Evidence:

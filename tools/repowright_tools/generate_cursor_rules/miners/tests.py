@@ -44,7 +44,8 @@ def mine(repository: "RepositoryIndex") -> Topic:
 
 def _runner(repository: "RepositoryIndex", files: Sequence[str]) -> Iterator[Rule]:
     for command in repository.commands()["test"][:1] if files else ():
-        if name := _RUNNER.search(command.command):
+        name = _RUNNER.search(command.command)
+        if name and quoted(command.evidence.path):
             yield rule("tests", "Runner", f"`{name[1]}`", [command.evidence])
 
 
@@ -79,7 +80,7 @@ def _form(repository: "RepositoryIndex", files: Sequence[str]) -> Iterator[Rule]
         for symbol in repository.symbols.get(path, ()) if is_python_test(path) else ():
             if symbol.name.startswith("test") and symbol.kind in {"function", "method"} and not symbol.local:
                 (methods if symbol.scope else plain).append(Evidence(path=path, line=symbol.line))
-    for statement, proofs in (("plain functions, no classes", plain), ("methods of test classes", methods)):
+    for statement, proofs in (("plain functions, not classes", plain), ("methods of test classes", methods)):
         if agreed(len(proofs), len(plain) + len(methods)):
             yield rule("tests", "Form", statement, proofs, len(proofs), len(plain) + len(methods))
 
