@@ -2,9 +2,9 @@
 
 import pytest
 
-from support.docker import docker_client, sandbox_policy
+from support.docker import docker_client, probe, sandbox, sandbox_policy
 
-__all__ = ["anyio_backend", "docker_client", "sandbox_policy"]
+__all__ = ["anyio_backend", "docker_client", "probe", "sandbox", "sandbox_policy"]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """How boxes begin and end: by time, by cancelling, by the death of their server, and with an engine that breaks."""
 
-import gc
 import os
 import signal
 import socket
@@ -22,7 +21,10 @@ from repowright_tools.errors import ImageMissing, InstallFailed, SandboxStalled,
 from repowright_tools.git.tree import TreeFile
 from repowright_tools.sandbox.base import EnvironmentSpec, Execution
 from repowright_tools.sandbox.client import Client
+from repowright_tools.sandbox.command import hang_up
 from repowright_tools.sandbox.docker import DockerSandbox
+from repowright_tools.sandbox.hardening import BoxPlan, container_arguments
+from repowright_tools.sandbox.labels import box_labels
 from repowright_tools.sandbox.policy import SandboxPolicy
 from support.docker import boxes_of
 
@@ -201,8 +203,30 @@ anyio.run(box.execute, Execution({run_id!r}, [], "setsid sleep 600 & sleep 600",
     assert boxes_of(docker_client, run_id)  # its remains
     await sandbox.reap()
     assert boxes_of(docker_client, run_id), "a box that has only just ended may still be read by its server"
-    await sandbox.reap(now=time.time() + 40)
+    await sandbox.reap(now=time.time() + 40, run_id=run_id)
     assert boxes_of(docker_client, run_id) == []
+
+
+@pytest.mark.parametrize("waits_for_us", [True, False])
+async def test_a_box_lives_as_long_as_somebody_holds_its_input(
+    docker_client: Client, sandbox_policy: SandboxPolicy, run_id: str, waits_for_us: bool
+) -> None:
+    """S17, with its knock-out: a first process that does not read from us goes on without us."""
+    name = f"repowright-{run_id}"
+    plan = BoxPlan(name, sandbox_policy.image, 60, box_labels(name, run_id, time.time() + 60))
+    arguments = container_arguments(docker_client, sandbox_policy, plan)
+    if not waits_for_us:
+        arguments["command"] = ["sleep", "60"]
+    try:
+        docker_client.create_container(**arguments)
+        lifeline = docker_client.attach_socket(name, {"stdin": 1, "stream": 1})
+        docker_client.start(name)
+        assert _running(docker_client, run_id)
+        hang_up(lifeline)
+        assert await until(lambda: not _running(docker_client, run_id), 2) is waits_for_us
+    finally:
+        docker_client.remove_container(name, force=True)
+        docker_client.remove_volume(name)
 
 
 async def test_the_reaper_takes_what_has_expired_and_leaves_what_is_not_ours(
@@ -253,7 +277,6 @@ def silent_engine(tmp_path: Path) -> Iterator[str]:
         connection.close()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket")  # the library forgets the socket that it could not connect
 async def test_an_engine_that_is_not_there_is_named_and_nothing_runs(tmp_path: Path) -> None:
     """S15"""
     box = DockerSandbox(SandboxPolicy(host=f"unix://{tmp_path}/nobody.sock"))
@@ -261,7 +284,6 @@ async def test_an_engine_that_is_not_there_is_named_and_nothing_runs(tmp_path: P
     with anyio.fail_after(10), pytest.raises(SandboxUnreachable):
         await box.execute(Execution("r_1", [], f"touch {marker}", 5))
     assert not marker.exists()
-    gc.collect()
 
 
 async def test_an_engine_that_says_nothing_is_called_stalled_within_ten_seconds(silent_engine: str) -> None:

@@ -19,6 +19,7 @@ import pytest
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.command import hang_up
 from repowright_tools.sandbox.docker import DockerSandbox
+from repowright_tools.sandbox.engine import connect
 from repowright_tools.sandbox.hardening import BoxPlan, container_arguments
 from repowright_tools.sandbox.labels import box_labels
 from repowright_tools.sandbox.policy import SandboxPolicy
@@ -50,7 +51,7 @@ def sandbox_policy() -> SandboxPolicy:
             client.inspect_image(policy.image)
     except ImageNotFound:
         _missing(f"the Docker engine has no image {policy.image} (run .ci/base-image)")
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         _missing(f"no Docker engine answers ({error})")
     return policy
 
@@ -63,10 +64,8 @@ def docker_client(sandbox_policy: SandboxPolicy) -> Iterator[Client]:
 
 @contextmanager
 def connected(policy: SandboxPolicy) -> Generator[Client]:
-    import docker
-
-    with closing(docker.APIClient(base_url=policy.host, timeout=60)) as client:
-        yield cast(Client, client)
+    with closing(connect(policy.host)) as client:
+        yield client
 
 
 @pytest.fixture

@@ -53,6 +53,9 @@ class DeliverFeature(Stage[DeliverFeatureArguments, Delivery]):
         if not (args.request or "").strip():
             raise InvalidArguments("request: say what is wanted")
 
+    def changes(self, args: DeliverFeatureArguments) -> bool:
+        return args.open_pr
+
     async def run(self, ctx: StageContext, args: DeliverFeatureArguments) -> Delivery:
         if args.open_pr:
             ctx.forge.require_writable()

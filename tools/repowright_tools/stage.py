@@ -295,6 +295,10 @@ class Stage(ABC, Generic[A, R]):
     def require(self, args: A, *, starts_run: bool) -> None:
         """Refuse arguments that their model cannot judge alone, before a run exists (InvalidArguments)."""
 
+    def changes(self, args: A) -> bool:
+        """Whether these arguments change something outside of the run; a read-only server refuses them."""
+        return False
+
     def summarise(self, result: R) -> str:
         """The result in a few lines of text for people and models."""
         return f"{self.name} is complete."

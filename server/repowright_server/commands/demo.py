@@ -109,9 +109,7 @@ class Demo:
                 _say(f"  {test['outcome']:<8} {test['class'] or '':<12} {test['id']}")
             _say(f"\n== The pull request ({pull['action']} to {self._remote.name}, branch {pull['head']})")
         else:
-            _say(
-                "\n== NOT VERIFIED: there is no Docker engine with the sandbox image, so no test ran; nothing was pushed."
-            )
+            _say("\n== NOT VERIFIED: no Docker engine has the sandbox image, so no test ran; nothing was pushed.")
             _say(f"  {tests['error']['message']}\n  {tests['error']['what_to_do']}")
             _say("\n== The pull request, as it would be opened (dry run)")
         _say(f"  {pull['title']}\n\n{_indent(pull['body'], most_lines=60)}")

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 
@@ -11,6 +11,7 @@ from repowright_server.commands.exits import DONE, NO
 from repowright_server.commands.session import call_of, perform, session
 from repowright_server.runs.run import Attempt, Status
 from repowright_server.settings import load_settings
+from repowright_tools.generate_cursor_rules.models import Target
 
 
 def run(args: argparse.Namespace) -> int:
@@ -18,8 +19,8 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(allowed_roots=(str(path),))
     mode = "check" if args.check else "write" if args.write else "preview"
     arguments: dict[str, Any] = {"source": str(path), "mode": mode}
-    if args.target:
-        arguments["targets"] = args.target
+    if args.target or args.check:
+        arguments["targets"] = args.target or list(get_args(Target))  # a check is about whatever files there are
 
     async def derive() -> Attempt:
         async with session(settings) as engine:

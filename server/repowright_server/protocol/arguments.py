@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import BaseModel, Field, ValidationError
 
 from repowright_server.runs.call import StageCall
-from repowright_tools.errors import InvalidArguments
+from repowright_tools.errors import InvalidArguments, ReadOnly
 from repowright_tools.models import Strict
 from repowright_tools.stage import AnyStage
 
@@ -68,6 +68,8 @@ def make_call(engine: "Engine", stage: AnyStage, run_id: str | None, own: dict[s
         RepowrightError: the arguments or the source are refused; nothing has happened then.
     """
     args = validate(stage.arguments, own)
+    if engine.read_only and stage.changes(args):
+        raise ReadOnly(f"{stage.name} with these arguments writes, and the server is read-only")
     if run_id is None:
         stage.require(args, starts_run=True)
     dumped = args.model_dump(mode="json", by_alias=True)

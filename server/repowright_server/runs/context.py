@@ -17,6 +17,7 @@ from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.index.index import Index
 from repowright_tools.llm.factory import build_model
 from repowright_tools.stage import BoundRepository, StageContext
+from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
     from repowright_server.app import Engine
@@ -40,6 +41,7 @@ async def make_context(
     """
     state, run_id, settings = dispatcher.store, execution.run.id, engine.settings
     base = settings.workspace_base_path or settings.repowright_home / "workspaces"
+    await in_thread(base.mkdir, mode=0o700, parents=True, exist_ok=True)
     identity = Identity(settings.git_user_name, settings.git_user_email)
     workspace = Workspace(base / run_id, identity, settings.max_workspace_size)
     repository = await _bound(engine, dispatcher, execution, workspace)

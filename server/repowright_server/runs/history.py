@@ -36,7 +36,8 @@ class History:
         self.latest = redact(describe(event))
         kind = type(event).__name__.removesuffix("Event")
         body = {name: redact(value) if isinstance(value, str) else value for name, value in asdict(event).items()}
-        logger(__name__).info(self.latest, run_id=self._run_id, kind=kind, **{f"event_{k}": v for k, v in body.items()})
+        told = {f"of_{name}": value for name, value in body.items() if name != "message" and value is not None}
+        logger(__name__).info(self.latest, run_id=self._run_id, kind=kind, **told)
         if self._kept < MOST_EVENTS:
             self._kept += 1
             text = {"text": self.latest}

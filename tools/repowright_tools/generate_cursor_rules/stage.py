@@ -42,6 +42,9 @@ class GenerateCursorRules(Stage[GenerateCursorRulesArguments, GenerateCursorRule
         late = StageTimeout(f"The rules files were not ready within {_DEADLINE_S} s.")
         return await within(_DEADLINE_S, late, outcome, Path(ctx.repository.root), projects, args)
 
+    def changes(self, args: GenerateCursorRulesArguments) -> bool:
+        return args.mode == "write"
+
     def summarise(self, result: GenerateCursorRulesResult) -> str:
         if not result.rules:
             return "The repository shows no convention clearly enough to make a rule of it: no files."

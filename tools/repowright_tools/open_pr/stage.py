@@ -93,6 +93,9 @@ class OpenPr(Stage[OpenPrArguments, OpenPrResult]):
         await ctx.approval.require(what=_what(target, branch.name, args), shown=_shown(target, proposal, change, args))
         return await _publish(ctx, args, target, branch, proposal, result)
 
+    def changes(self, args: OpenPrArguments) -> bool:
+        return not args.dry_run
+
     def summarise(self, result: OpenPrResult) -> str:
         where = result.url or f"{result.head} in {result.repository}"
         left_out = "".join(f"\nwithheld: {each.what} ({each.where}): {each.reason}" for each in result.withheld)

@@ -97,9 +97,9 @@ class DockerSandbox:
             state = await box.end()
         return _outcome(ran, reached, files, oom_killed=bool(state["OOMKilled"]))
 
-    async def reap(self, *, now: float | None = None) -> int:
-        """See `Sandbox`; `now` is in seconds since 1970, by default the present."""
-        return await reap(self._engine, time.time() if now is None else now)
+    async def reap(self, *, now: float | None = None, run_id: str | None = None) -> int:
+        """See `Sandbox`; `now` is in seconds since 1970, by default the present, and `run_id` narrows it to a run."""
+        return await reap(self._engine, time.time() if now is None else now, run_id)
 
     async def aclose(self) -> None:
         await self._engine.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
 
@@ -14,6 +15,7 @@ from repowright_tools.threads import within
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOCAL = "http+unix://"
 QUICK_S = 4.0
 """Deadline of calls that only look something up: a check makes two, and answers within 10 s."""
 WORK_S = 30.0
@@ -34,7 +36,7 @@ class Engine:
         """The client. Raises SandboxUnreachable or SandboxStalled."""
         async with self._lock:
             if self._client is None:
-                self._client = await self.call("connect", QUICK_S, _connect, self._host)
+                self._client = await self.call("connect", QUICK_S, connect, self._host)
             return self._client
 
     async def aclose(self) -> None:
@@ -62,9 +64,16 @@ class Engine:
             raise _translated(error, what) from error
 
 
-def _connect(host: str | None) -> Client:
+def connect(host: str | None) -> Client:
+    """A connected client of the library. Raises OSError or the library's DockerException."""
     from docker import APIClient
+    from docker.utils import parse_host
 
+    address = str(parse_host(host))
+    if address.startswith(_LOCAL):  # tried first, because the library forgets a socket that it could not connect
+        with socket.socket(socket.AF_UNIX) as first:
+            first.settimeout(QUICK_S)
+            first.connect(address.removeprefix(_LOCAL))
     client = cast(Client, APIClient(base_url=host, timeout=int(QUICK_S)))  # asks the engine for its version
     client.timeout = int(COPY_S)
     return client

@@ -13,18 +13,18 @@ from typing import Any
 from repowright_tools.errors import ImageMissing, SandboxBroken
 from repowright_tools.sandbox.client import Described
 from repowright_tools.sandbox.engine import QUICK_S, WORK_S, Engine
-from repowright_tools.sandbox.labels import KEY, OWNED, OWNER, expired, owns_box
+from repowright_tools.sandbox.labels import KEY, OWNED, OWNER, RUN, expired, owns_box
 
-_OURS = {"label": f"{OWNER}={OWNED}"}
 _SETTLED_S = 30.0
 """A box that ended, or a volume without a box, this long ago is not being used: its server would have removed it."""
 
 
-async def reap(engine: Engine, now: float) -> int:
-    """Remove our dead and expired things; how many were removed. `now` is in seconds since 1970."""
+async def reap(engine: Engine, now: float, run_id: str | None = None) -> int:
+    """Remove dead and expired things of ours, or of one run; how many. `now` is in seconds since 1970."""
+    ours = {"label": [f"{OWNER}={OWNED}"] + ([] if run_id is None else [f"{RUN}={run_id}"])}
     client = await engine.api()
     removed = 0
-    boxes = await engine.call("list boxes", QUICK_S, client.containers, all=True, filters=_OURS)
+    boxes = await engine.call("list boxes", QUICK_S, client.containers, all=True, filters=ours)
     in_use = set[str]()
     for listed in boxes:
         name = str(listed["Names"][0]).lstrip("/")
@@ -34,13 +34,13 @@ async def reap(engine: Engine, now: float) -> int:
             removed += await _try(engine, "remove a box", client.remove_container, name, force=True, v=True)
         else:
             in_use.add(name)
-    volumes = await engine.call("list volumes", QUICK_S, client.volumes, filters=_OURS)
+    volumes = await engine.call("list volumes", QUICK_S, client.volumes, filters=ours)
     listed_volumes: list[Described] = volumes["Volumes"] or []
     for volume in listed_volumes:
         name = str(volume["Name"])
         if owns_box(volume["Labels"], name) and name not in in_use and _is_settled(volume["CreatedAt"], now):
             removed += await _try(engine, "remove a volume", client.remove_volume, name)
-    images = await engine.call("list images", QUICK_S, client.images, filters=_OURS)
+    images = await engine.call("list images", QUICK_S, client.images, filters=ours)
     for image in images:
         labels: Mapping[str, str] = image["Labels"] or {}
         if labels.get(KEY) and expired(labels, now):
