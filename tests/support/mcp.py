@@ -55,7 +55,8 @@ class Operator:
         self.action = action
         self.shown: list[str] = []
 
-    async def __call__(self, _context: Any, params: Any) -> ElicitResult:
+    async def __call__(self, context: Any, params: Any) -> ElicitResult:
+        del context
         self.shown.append(params.message)
         action: Any = self.action
         return ElicitResult(action=action, content={} if action == "accept" else None)

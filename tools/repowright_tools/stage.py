@@ -13,12 +13,11 @@ from repowright_tools.errors import RepowrightError
 from repowright_tools.models import Result, StageArguments
 
 if TYPE_CHECKING:
+    from repowright_tools.events import EventSink
     from repowright_tools.git.workspace import Workspace
     from repowright_tools.github.forge import Forge
     from repowright_tools.index.index import Index
     from repowright_tools.sandbox.base import Sandbox
-
-    from repowright_tools.events import EventSink
 
 A = TypeVar("A", bound=StageArguments)
 R = TypeVar("R", bound=BaseModel)

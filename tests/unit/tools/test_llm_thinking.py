@@ -112,14 +112,14 @@ async def test_an_answer_that_does_not_fit_the_schema_is_told_where(submission: 
 
 
 async def test_a_brief_fits_a_result_however_much_there_is_to_know() -> None:
-    """A brief is always inline: the whole envelope has 64 KiB."""
+    """A brief is always inline, also where only the text of an answer is shown: 32,000 characters."""
     sections = [Section("Question", "Which word?", untrusted=False)]
     sections += [Section(f"File {n}", 'some "quoted" line of é code\n' * 2_000) for n in range(4)]
     thinker = Thinker(HOST)
 
     brief = await brief_of(thinker, word_ask(*sections))
 
-    assert 40_000 < len(json.dumps(brief.model_dump(), ensure_ascii=False).encode()) < 50_000
+    assert 24_000 < len(json.dumps(brief.model_dump(), ensure_ascii=False).encode()) < 28_000
     assert "more lines left out]" in brief.context
     shortened = [event for event in thinker.events.events if isinstance(event, ContextShortenedEvent)]
     assert [event.dropped for event in shortened] == ["File 0, File 1, File 2, File 3"]

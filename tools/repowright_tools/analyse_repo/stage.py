@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class AnalyseRepo(Stage[AnalyseRepoArguments, Analysis]):
-    """Analyse a repository: a ranked map of its code inside a token budget, languages, entry points, modules and their
-    layers, the commands that install, test, lint, build and run it, and what users can do with it, each with the file
-    and line that prove it. Start here to learn an unknown codebase; give `focus` to find the files a change is about.
-    Reads files only, runs nothing of the repository, and needs no model unless `stories` is set.
+    """Map a repository: ranked symbols inside a token budget, languages, entry points, modules and commands.
+
+    Each command and entry point comes with the file and line that prove it. Start here to learn an unknown codebase;
+    give `focus` to find the files a change is about. Reads files only, runs nothing of the repository, and needs no
+    model unless `stories` is set.
     """
 
     name = "analyse_repo"
