@@ -82,7 +82,3 @@ def _add_roots(parser: argparse.ArgumentParser) -> None:
         "--allow-root", action="append", metavar="DIR", type=Path, default=[],
         help="folder that local repositories may lie in; may be given again (default: the work tree started in)",
     )  # fmt: skip
-
-
-if __name__ == "__main__":
-    sys.exit(main())

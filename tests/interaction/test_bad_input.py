@@ -84,6 +84,16 @@ async def test_a_source_is_needed_unless_there_is_a_single_root(tmp_path: Path, 
     assert found["result"]["root"] == str((tmp_path / "two").resolve())
 
 
+async def test_without_a_key_a_thinking_stage_says_so_and_the_others_work(tmp_path: Path, repository: Path) -> None:
+    keyless = settings_for(tmp_path / "home", tmp_path, llm_provider="anthropic")
+    async with connected(keyless) as client:
+        refused = await call(client, "plan_feature", source=str(repository), request="anything")
+        fine = await call(client, "analyse_repo", source=str(repository))
+
+    assert refused["error"]["code"] == "no_api_key"
+    assert fine["status"] == "COMPLETE"
+
+
 async def test_a_refused_call_on_a_run_leaves_the_run_as_it_was(tmp_path: Path, repository: Path) -> None:
     async with connected(settings_for(tmp_path / "home", tmp_path)) as client:
         first = await call(client, "analyse_repo", source=str(repository))

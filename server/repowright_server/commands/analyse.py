@@ -51,7 +51,10 @@ def _readable(result: dict[str, Any]) -> str:
     if commands:
         lines += ["", "Commands"]
     for kind, found in commands.items():
-        lines += [f"  {kind:<8}{each['command']}    ({_evidence(each)})" for each in found[:3]]
+        lines += [
+            f"  {kind:<8}{each['command']}    ({each['evidence']['path']}:{each['evidence']['line']})"
+            for each in found[:3]
+        ]
     if result["entry_points"]:
         lines += ["", "Entry points"]
         lines += [
@@ -63,8 +66,3 @@ def _readable(result: dict[str, Any]) -> str:
     lines += ["", f"Map ({result['map_tokens']} tokens)", "", result["map"]]
     lines += [f"note: {each['message']}" for each in result["warnings"]]
     return "\n".join(lines) + "\n"
-
-
-def _evidence(command: dict[str, Any]) -> str:
-    first = command["evidence"][0] if command["evidence"] else None
-    return "no evidence" if first is None else f"{first['path']}:{first['line']}"

@@ -17,14 +17,19 @@ from repowright_server.settings import Settings
 async def session(settings: Settings) -> AsyncGenerator[Engine]:
     """An engine whose work ends with the block; logs go to the daily file, and to stderr only if they matter."""
     configure_logging(settings.repowright_home, settings.log_level, settings.log_format, quiet=True)
+    failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         engine = Engine(settings, tasks)
         try:
             yield engine
+        except Exception as error:
+            failure = error  # raised below, as itself: a task group would wrap it
         finally:
             with anyio.CancelScope(shield=True):
                 await engine.close()
             tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 async def perform(engine: Engine, call: StageCall) -> Attempt:
