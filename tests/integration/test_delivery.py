@@ -15,7 +15,6 @@ from fakes.github import FakeGitHub
 from fakes.messages_api import MessagesApi
 from repowright_tools.sandbox.policy import SandboxPolicy
 from support.delivery import KEY, NAME, REQUEST, Delivery, make_delivery, recorded
-from support.docker import boxes_of
 from support.mcp import ERAS, Operator, call
 from support.repositories import git
 
@@ -146,13 +145,9 @@ async def test_a_killed_server_takes_its_container_along_and_the_next_one_finish
         run_id = made["run_id"]
         await finished(client, "generate_code", run_id=run_id)
         started = await call(client, "run_tests_sandboxed", run_id=run_id, baseline=False, wait_s=0)
-        with anyio.fail_after(60):
-            while not boxes_of(docker_client, run_id):
-                await anyio.sleep(0.1)
+        await appears(docker_client, run_id)
         subprocess.run(["kill", f"-{signal.SIGKILL}", pid.read_text().strip()], check=True)
-        with anyio.fail_after(2):
-            while running(docker_client, run_id):
-                await anyio.sleep(0.05)
+        await vanishes(docker_client, run_id)
     asked = len(api.ledger)
     async with Client(delivery.server()) as client:
         done = await finished(client, "run_tests_sandboxed", run_id=run_id, baseline=False)
@@ -160,6 +155,51 @@ async def test_a_killed_server_takes_its_container_along_and_the_next_one_finish
     assert started["status"] in ("QUEUED", "IN_PROGRESS")
     assert (done["status"], done["result"]["verdict"]) == ("COMPLETE", "passed")
     assert len(api.ledger) == asked == 2
+
+
+@pytest.mark.parametrize("how", ["cancel_run", "cancelled call", "end of input"])
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_run_that_ends_early_takes_its_container_along_within_two_seconds(
+    delivery: Delivery, docker_client: Any, era: str, how: str
+) -> None:
+    """S21 M05"""
+    for path, text in SLOW.items():
+        (delivery.work / path).write_text(text, encoding="utf-8")
+    mode: Any = era
+    async with Client(delivery.server(), mode=mode) as client:
+        started = await call(client, "run_tests_sandboxed", source=str(delivery.work), baseline=False, wait_s=0)
+        run_id = started["run_id"]
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(finished_quietly, client, run_id)
+            await appears(docker_client, run_id)
+            if how == "cancel_run":
+                ended = await call(client, "cancel_run", run_id=run_id)
+                assert ended["result"]["stages"][0]["status"] == "CANCELLED"
+            if how == "cancelled call":
+                calls.cancel_scope.cancel()
+            if how != "end of input":
+                await vanishes(docker_client, run_id)
+            calls.cancel_scope.cancel()
+    await vanishes(docker_client, run_id)
+
+
+async def finished_quietly(client: Client, run_id: str) -> None:
+    """A call that is attached for as long as it takes, whatever becomes of it."""
+    await client.call_tool("run_tests_sandboxed", {"run_id": run_id, "baseline": False})
+
+
+async def appears(client: Any, run_id: str) -> None:
+    """The run's tests have begun in a container."""
+    with anyio.fail_after(60):
+        while not running(client, run_id):
+            await anyio.sleep(0.05)
+
+
+async def vanishes(client: Any, run_id: str) -> None:
+    """No container of the run is left after 2 seconds."""
+    with anyio.fail_after(2):
+        while running(client, run_id):
+            await anyio.sleep(0.05)
 
 
 def changes(diff: str) -> list[str]:
