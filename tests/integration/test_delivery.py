@@ -57,7 +57,7 @@ async def finished(client: Client, tool: str, **arguments: Any) -> dict[str, Any
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_assistant_at_the_client_delivers_a_feature_without_a_key(delivery: Delivery, era: str) -> None:
     operator = Operator("accept")
-    async with Client(delivery.server(), mode=era, elicitation_callback=operator) as client:  # type: ignore[arg-type]  # an era is a mode
+    async with Client(delivery.server(), mode=era, elicitation_callback=operator) as client:
         asked = await finished(client, "deliver_feature", source=str(delivery.work), request=REQUEST)
         again = await finished(client, "deliver_feature", run_id=asked["run_id"], submission=recorded("plan"))
         done = await finished(client, "deliver_feature", run_id=asked["run_id"], submission=recorded("edits"))
@@ -77,7 +77,7 @@ async def test_the_servers_own_model_delivers_the_same_and_says_what_it_cost(
     tmp_path: Path, github: FakeGitHub, api: MessagesApi, sandbox_policy: SandboxPolicy, era: str
 ) -> None:
     delivery = with_key(tmp_path, github, api, sandbox_policy)
-    async with Client(delivery.server(), mode=era, elicitation_callback=Operator("accept")) as client:  # type: ignore[arg-type]  # an era is a mode
+    async with Client(delivery.server(), mode=era, elicitation_callback=Operator("accept")) as client:
         done = await finished(client, "deliver_feature", source=str(delivery.work), request=REQUEST)
         again = await finished(client, "deliver_feature", run_id=done["run_id"], request=REQUEST)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from repowright_tools.generate_code.edits import MAX_FILE_BYTES, Tree
+from repowright_tools.git.names import is_private
 from repowright_tools.models import Plan, Task
 from repowright_tools.stage import Section
 from repowright_tools.threads import in_thread
@@ -67,10 +68,10 @@ async def context(
 
 
 def _files(tree: Tree, paths: Iterable[str]) -> list[Section]:
-    """Whole files of the tree; links, binary files and files too large to edit are not shown."""
+    """Whole files of the tree; links, private files, binary files and files too large to edit are not shown."""
     sections: list[Section] = []
     for path in paths:
-        if tree.modes.get(path) not in (0o100644, 0o100755):
+        if tree.modes.get(path) not in (0o100644, 0o100755) or is_private(path):
             continue
         data = tree.read(path)
         if len(data) <= MAX_FILE_BYTES and b"\0" not in data:

@@ -12,6 +12,7 @@ from repowright_tools.errors import InvalidArguments, PlanMissing
 from repowright_tools.events import ProgressEvent
 from repowright_tools.generate_code.models import GenerateCodeArguments
 from repowright_tools.models import ChangedFile, CheckRun, Finding, GeneratedCode, Plan, PlanResult, Task
+from repowright_tools.secrets import redact, strip_invisible
 from repowright_tools.stage import Artifact, BoundRepository, Hints, NextAction, Stage, StageContext
 
 if TYPE_CHECKING:
@@ -156,4 +157,5 @@ def _left_out(repository: BoundRepository) -> list[CheckRun]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """The text as subject of a commit, which is published: without secrets and what a reader cannot see."""
+    return " ".join(redact(strip_invisible(text)).split())

@@ -7,9 +7,11 @@ is not ours: see `shadow.py`.
 """
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -138,6 +140,7 @@ async def run_git(
     environment: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     max_output: int = MAX_OUTPUT_BYTES,
+    max_memory: int | None = None,
 ) -> bytes:
     """Run git in `folder` and return what it prints.
 
@@ -148,6 +151,7 @@ async def run_git(
         environment: additions to `HARDENED`, such as GIT_ALLOW_PROTOCOL or `credential_environment`.
         stdin: what git reads; nothing by default.
         max_output: bytes git may print.
+        max_memory: bytes of memory git may ask for; it is bounded before it reads `stdin`. On Linux only.
 
     Raises:
         GitFailed: git ended with an error (GitLate, GitFlooded: we ended it).
@@ -163,6 +167,9 @@ async def run_git(
         start_new_session=True,
     )
     output, errors = bytearray(), bytearray()
+    if max_memory is not None and sys.platform == "linux":
+        with suppress(ProcessLookupError):
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (max_memory, max_memory))
     try:
         with anyio.fail_after(deadline_s):
             async with anyio.create_task_group() as tasks:

@@ -91,6 +91,16 @@ def _has_invisible(text: str) -> bool:
     return any(unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp") for character in text)
 
 
+_PRIVATE = re.compile(r"\.env(?:rc|\..+)?|\.netrc|\.pypirc|\.git-credentials")
+_PUBLIC = re.compile(r"\.env\.(?:example|sample|template|dist|defaults?)")
+
+
+def is_private(path: str) -> bool:
+    """Whether a file of this name is where people keep their own keys; templates of such files are not."""
+    name = path.rpartition("/")[2].casefold()
+    return bool(_PRIVATE.fullmatch(name)) and not _PUBLIC.fullmatch(name)
+
+
 _RUNS_WITH_SECRETS = "it runs in continuous integration, with the repository's secrets"
 _RUNS_ON_OPEN = "an editor or assistant acts on it when the repository is opened"
 _RUNS_ON_GIT = "git or a git hook acts on it on the machine of everyone who checks it out"
@@ -99,9 +109,16 @@ _PROTECTED: tuple[tuple[str, str], ...] = (
     (r"\.gitlab-ci\.ya?ml|\.gitlab/ci/.*|\.travis\.ya?ml|\.drone\.ya?ml|\.?appveyor\.ya?ml", _RUNS_WITH_SECRETS),
     (r"azure-pipelines[^/]*\.ya?ml|bitbucket-pipelines\.ya?ml|jenkinsfile|\.cirrus\.(ya?ml|star)", _RUNS_WITH_SECRETS),
     (r"\.(circleci|buildkite|woodpecker|azure-pipelines|teamcity|forgejo|gitea)(/.*)?", _RUNS_WITH_SECRETS),
-    (r"(.*/)?\.(vscode|idea|devcontainer|cursor|claude|zed)(/.*)?", _RUNS_ON_OPEN),
-    (r"(.*/)?(\.mcp\.json|\.devcontainer\.json|\.envrc|[^/]*\.code-workspace)", _RUNS_ON_OPEN),
-    (r"(.*/)?\.git(modules|attributes|config)|(.*/)?\.(githooks|husky)(/.*)?", _RUNS_ON_GIT),
+    (
+        r"\.semaphore(/.*)?|\.builds?(/.*|\.ya?ml)|\.taskcluster\.ya?ml|(cloudbuild|buildspec)\.ya?ml",
+        _RUNS_WITH_SECRETS,
+    ),
+    (r"(.*/)?\.(vscode|idea|devcontainer|cursor|claude|zed|gemini|codex|windsurf|kiro|roo)(/.*)?", _RUNS_ON_OPEN),
+    (r"(.*/)?\.(continue|junie|amazonq|opencode|trae|clinerules|fleet|nova|idx)(/.*)?", _RUNS_ON_OPEN),
+    (r"(.*/)?(\.?mcp\.json|\.devcontainer\.json|\.envrc|[^/]*\.code-workspace|opencode\.jsonc?)", _RUNS_ON_OPEN),
+    (r"(.*/)?(\.gitpod\.yml|\.aider\.conf\.yml|\.dir-locals(-2)?\.el|\.n?vimrc|\.exrc|\.nvim\.lua)", _RUNS_ON_OPEN),
+    (r"(.*/)?(\.?mise(\.[^/]*)?\.toml|[^/]*\.sublime-(project|workspace))", _RUNS_ON_OPEN),
+    (r"(.*/)?\.(git(modules|attributes|config)|lfsconfig)|(.*/)?\.(githooks|husky)(/.*)?", _RUNS_ON_GIT),
     (r"\.pre-commit-config\.ya?ml|\.?lefthook[^/]*\.(ya?ml|toml|json)", _RUNS_ON_GIT),
     (r"(.*/)?codeowners", "it decides who must review"),
     (r"(.*/)?\.(npmrc|yarnrc|yarnrc\.yml|pypirc|netrc|env)", "it holds credentials or names where packages come from"),

@@ -147,7 +147,7 @@ def find_work_tree(start: Path, allowed_roots: Sequence[Path]) -> WorkTree:
         marker = folder / ".git"
         if marker.exists():
             git_folder = _pointed_at(marker)
-            common = _read_small(git_folder / "commondir").decode(errors="replace").strip()
+            common = _read_linked(git_folder / "commondir").rstrip("\r\n")
             tree = WorkTree(folder, git_folder, Path(os.path.realpath(git_folder / common)) if common else git_folder)
             _jail(tree, allowed_roots)
             return tree
@@ -160,22 +160,56 @@ def _pointed_at(marker: Path) -> Path:
     """The folder that `.git` is, or names when it is a file (linked work trees and submodules)."""
     if marker.is_dir():
         return Path(os.path.realpath(marker))
-    text = _read_small(marker).decode(errors="replace").strip()
-    if not text.startswith("gitdir: "):
+    text = _read_small(marker).decode(errors="replace").rstrip("\r\n")
+    if not text.startswith("gitdir: ") or "\0" in text:
         raise NotARepository(f"{marker} is not a git folder")
     return Path(os.path.realpath(marker.parent / text.removeprefix("gitdir: ")))
 
 
 def _jail(tree: WorkTree, allowed_roots: Sequence[Path]) -> None:
-    objects = tree.common_folder / "objects"
-    alternates = _read_small(objects / "info" / "alternates").decode(errors="replace").splitlines()
-    for place in (
-        *(tree.root, tree.git_folder, tree.common_folder, objects, objects / "pack"),
-        *(tree.git_folder / "HEAD", tree.git_folder / "index", tree.common_folder / "refs"),
-        *(objects / line for line in alternates if line and not line.startswith("#")),
-    ):
-        if not is_within(place, allowed_roots):
+    """Refuse a repository of which git would read a part outside the roots."""
+    if any(os.path.realpath(root) == "/" for root in allowed_roots):
+        return
+    waiting = [tree.root / ".git", tree.git_folder, tree.common_folder, tree.common_folder / "objects"]
+    seen = set[Path]()
+    while waiting:
+        place = waiting.pop()
+        if not is_within(tree.root, allowed_roots) or not is_within(place, allowed_roots):
             raise PathNotAllowed(f"{tree.root} keeps part of its repository at {place}, outside the allowed roots")
+        real = Path(os.path.realpath(place))
+        if real not in seen and real.is_dir():
+            seen.add(real)
+            waiting += [*_entries(real), *_alternates(real)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """The folders and symbolic links in a folder: where else git may go from there."""
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry) for entry in entries if entry.is_symlink() or entry.is_dir(follow_symlinks=False)]
+    except OSError:  # what we cannot read, git cannot read either
+        return []
+
+
+def _alternates(objects: Path) -> list[Path]:
+    """The folders that `objects` borrows from; git takes `..` off the text, not off where a link leads."""
+    lines = _read_linked(objects / "info" / "alternates").split("\n")
+    if any(line.startswith('"') for line in lines):  # quoted, as git writes it for names that are not plain
+        raise PathNotAllowed(f"{objects} borrows from a folder whose name is not plain")
+    borrowed = [line for line in lines if line and not line.startswith("#")]
+    return [Path(os.path.normpath(objects / line)) for line in borrowed]
+
+
+def _read_linked(path: Path) -> str:
+    """The whole text of a small regular file, also through a link, as git follows one; empty for anything else.
+
+    Raises:
+        NotARepository: git would read something else in it than we do.
+    """
+    data = _read_small(Path(os.path.realpath(path)))
+    if b"\0" in data or len(data) == _MAX_SMALL_FILE_BYTES:
+        raise NotARepository(f"{path} is not as git writes it")
+    return os.fsdecode(data)
 
 
 def is_within(path: Path, roots: Sequence[Path]) -> bool:

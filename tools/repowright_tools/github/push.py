@@ -29,7 +29,8 @@ _MAX_REASON = 600
 # folder names may run. It may belong to somebody else (a bind mount), since the operator has listed it by name.
 _OTHER_SIDE = (
     "git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c core.fsmonitor=false -c safe.directory='*' "
-    "-c receive.autogc=false -c maintenance.auto=false"
+    # A work tree of it with the pushed branch must not be brought up to date: that runs its filters.
+    "-c receive.denyCurrentBranch=refuse -c receive.autogc=false -c maintenance.auto=false"
 )
 _NO_REPOSITORY = Path("/")
 """Where git runs when it needs no repository: a folder whose configuration nobody else could have written."""

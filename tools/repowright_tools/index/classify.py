@@ -3,12 +3,14 @@
 import re
 from typing import Literal
 
+from repowright_tools.git.names import is_private
 from repowright_tools.index.paths import name_of
 from repowright_tools.index.reading import Refusal
 
 Reason = (
     Refusal
-    | Literal["binary", "generated", "minified", "vendored", "lock_file", "lfs_pointer", "user_glob", "over_limit"]
+    | Literal["binary", "generated", "minified", "vendored", "lock_file", "lfs_pointer"]
+    | Literal["private", "user_glob", "over_limit"]
 )
 
 HEAD_BYTES = 8000
@@ -42,6 +44,8 @@ def reason_by_path(path: str) -> Reason | None:
     *folders, name = path.lower().split("/")
     if not _VENDORED.isdisjoint(folders):
         return "vendored"
+    if is_private(name):
+        return "private"
     if name in _LOCK_FILES:
         return "lock_file"
     if _MINIFIED_NAME.search(name):

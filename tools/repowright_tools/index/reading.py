@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from repowright_tools.git.names import is_tree_path
+
 Refusal = Literal["symlink", "submodule", "special_file", "unreadable", "missing", "oversized"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -56,6 +58,8 @@ class TreeReader:
         folder, _, name = path.rpartition(b"/")
         if not name:
             raise FileRefused("submodule")  # git lists a repository inside the tree as `folder/`
+        if not is_tree_path(os.fsdecode(path)):
+            raise FileRefused("missing")  # only a forged index of git's names `..` or the inside of `.git`
         try:
             self._enter(folder)
             self._require_regular(name)

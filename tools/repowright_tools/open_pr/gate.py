@@ -1,5 +1,7 @@
 """What must not leave the machine: secrets in any commit of the branch, and files that a model must not touch."""
 
+from collections.abc import Mapping
+
 from repowright_tools.errors import ProtectedPath, SecretFound
 from repowright_tools.git.names import protected_reason
 from repowright_tools.open_pr.change import Change
@@ -33,6 +35,17 @@ def check_change(change: Change) -> None:
     ]
     if protected:
         raise ProtectedPath(f"the branch changes protected files: {_listed(protected)}")
+
+
+def check_names(names: Mapping[str, str]) -> None:
+    """Refuse secrets in names that the forge is given: the branch, labels, reviewers; by what they are.
+
+    Raises:
+        SecretFound: names each and the kind, never the value.
+    """
+    places = [f"{what} ({found.kind})" for what, name in names.items() for found in scan_text(what, name)]
+    if places:
+        raise SecretFound(f"a name that would be published holds secrets: {_listed(places)}")
 
 
 def _listed(places: list[str]) -> str:

@@ -11,6 +11,7 @@ from repowright_tools.errors import (
     ForgeNotFound,
     ForgeUnauthorized,
     ForgeUnavailable,
+    InvalidArguments,
 )
 from repowright_tools.models import GeneratedCode, PlanResult, TestReport
 from repowright_tools.open_pr.models import OpenPrArguments, OpenPrResult, Withheld
@@ -53,16 +54,20 @@ class OpenPr(Stage[OpenPrArguments, OpenPrResult]):
 
     def require(self, args: OpenPrArguments, *, starts_run: bool) -> None:
         from repowright_tools.git.names import check_ref
+        from repowright_tools.secrets import strip_invisible
 
         for name in (args.branch, args.base):
             if name is not None:
                 check_ref(name)
+        for label in args.labels:
+            if label != " ".join(strip_invisible(label).split()):  # could pass for another line of what is approved
+                raise InvalidArguments(f"labels: not one line of visible characters: {label!a}")
 
     async def run(self, ctx: StageContext, args: OpenPrArguments) -> OpenPrResult:
         from repowright_tools.github.pull_request import Proposal
         from repowright_tools.open_pr.body import compose_body, compose_title
         from repowright_tools.open_pr.change import read_change
-        from repowright_tools.open_pr.gate import check_change
+        from repowright_tools.open_pr.gate import check_change, check_names
         from repowright_tools.threads import in_thread
 
         self.require(args, starts_run=False)
@@ -73,6 +78,7 @@ class OpenPr(Stage[OpenPrArguments, OpenPrResult]):
         base, tip, withheld = await _base(ctx, args, target, branch.clone)
         change = await read_change(branch.clone, base, tip, branch.commit)
         await in_thread(check_change, change)
+        check_names(_names(args, branch.name))
         title = compose_title(args.title, branch.evidence, change)
         body = compose_body(args.body, branch.evidence, change, title=title, run_id=ctx.run_id)
         proposal = Proposal(head=branch.name, base=base, title=title, body=body, draft=args.draft)
@@ -139,6 +145,12 @@ async def _branch(ctx: StageContext, args: OpenPrArguments) -> _Branch:
     clone = await ctx.workspace.clone(ctx.repository)
     commit = await ctx.workspace.fetch_branch(ctx.repository, args.branch)
     return _Branch(clone, commit, _on_remote(args.branch), Evidence())
+
+
+def _names(args: OpenPrArguments, branch: str) -> dict[str, str]:
+    """What the forge is given beside the texts, which are redacted."""
+    given = {"branch": [branch], "reviewer": args.reviewers, "label": args.labels}
+    return {f"{what} {number}": name for what, names in given.items() for number, name in enumerate(names, 1)}
 
 
 def _on_remote(branch: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
@@ -12,6 +12,8 @@ from repowright_tools.secrets import redact, strip_invisible
 MAX_BYTES = 16 * 1024 * 1024
 _MAX_MESSAGE = 2_000
 _MAX_ID = 500
+_MAX_PARTS = 100
+_MAX_DURATION_S = 86_400.0
 _DECLARATION = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _SEVERITY: dict[CaseOutcome, int] = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 
@@ -29,8 +31,9 @@ def read_junit(data: bytes, paths: Collection[str]) -> list[Case] | None:
         return None
     try:
         suites = JUnitXml.fromstring(data)
-        cases = [_case(case, paths) for suite in _suites(suites) for case in suite]
-    except (JUnitXmlError, SyntaxError, ValueError, TypeError):
+        files = by_ending(paths)
+        cases = [_case(case, files) for suite in _suites(suites) for case in suite]
+    except (JUnitXmlError, SyntaxError, ValueError, TypeError, RecursionError):
         return None
     worst: dict[str, Case] = {}
     for case in cases:  # a failure in a test and one in its teardown are two entries
@@ -59,12 +62,13 @@ def _suites(suites: Iterable[Any]) -> Iterator[Any]:
         yield from _suites(suite.testsuites())
 
 
-def _case(case: Any, paths: Collection[str]) -> Case:
+def _case(case: Any, paths: Mapping[str, str | None]) -> Case:
     outcome, message = _verdict(case)
+    name = test_id((case.classname or "")[:_MAX_MESSAGE], (case.name or "")[:_MAX_MESSAGE], paths)
     return Case(
-        id=strip_invisible(test_id(case.classname or "", case.name or "", paths))[:_MAX_ID],
+        id=redact(strip_invisible(name))[:_MAX_ID],
         outcome=outcome,
-        duration_s=max(0.0, case.time or 0.0),
+        duration_s=min(max(0.0, case.time or 0.0), _MAX_DURATION_S),
         message=redact(strip_invisible(message))[:_MAX_MESSAGE] if message else None,
     )
 
@@ -82,23 +86,28 @@ def _verdict(case: Any) -> tuple[CaseOutcome, str | None]:
     return outcome, "\n".join(text for text in (result.message, result.text) if text)
 
 
-def test_id(classname: str, name: str, paths: Collection[str]) -> str:
+def test_id(classname: str, name: str, paths: Mapping[str, str | None]) -> str:
     """`path::Class::name`, as pytest calls a test, when the dotted class name starts with a known file's.
 
-    The file is looked up as it is and, when tests run from a folder below the root, by its end, if only one fits.
+    The file is looked up in `by_ending` of the repository's files.
     """
     if not classname:  # what failed before it had tests: pytest names it by its dotted path alone
         classname, name = name, ""
-    parts = classname.split(".")
+    parts = classname.split(".", _MAX_PARTS)
     for count in range(len(parts), 0, -1):
-        path = _known("/".join(parts[:count]) + ".py", paths)
+        path = paths.get("/".join(parts[:count]) + ".py")
         if path is not None:
             return "::".join(part for part in (path, *parts[count:], name) if part)
     return "::".join(part for part in (classname, name) if part)
 
 
-def _known(path: str, paths: Collection[str]) -> str | None:
-    if path in paths:
-        return path
-    ending = [known for known in paths if known.endswith(f"/{path}")]
-    return ending[0] if len(ending) == 1 else None
+def by_ending(paths: Iterable[str]) -> dict[str, str | None]:
+    """Each path by itself and, for tests that run from a folder below the root, by its endings; None for several."""
+    known = [path for path in paths if path.endswith(".py")]
+    found: dict[str, str | None] = {}
+    for path in known:
+        ending = path
+        while ending:
+            found[ending] = None if ending in found else path
+            ending = ending.partition("/")[2]
+    return {**found, **{path: path for path in known}}

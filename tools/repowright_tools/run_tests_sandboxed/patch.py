@@ -17,6 +17,7 @@ from repowright_tools.threads import in_thread
 if TYPE_CHECKING:
     from repowright_tools.git.tree import TreeFile
 
+_GIT_BYTES = 256 * 1024 * 1024
 _NOBODY = "Repowright <repowright@localhost>"
 _WHEN = "1577836800 +0000"
 _IDENTITY = {
@@ -51,7 +52,9 @@ async def apply_patch(files: Sequence[TreeFile], patch: str, scratch: Path, *, m
         text = patch if patch.endswith("\n") else f"{patch}\n"
         # --cached changes the index alone, and refuses the whole patch when a part does not apply
         apply = ("apply", "--cached", "--recount", "--whitespace=nowarn", "-")
-        await run_git(folder, *apply, stdin=text.encode("utf-8", errors="surrogateescape"))
+        # A few bytes of a binary patch can stand for a file of any size, which git makes in memory
+        memory = _GIT_BYTES + 2 * max_bytes
+        await run_git(folder, *apply, stdin=text.encode("utf-8", errors="surrogateescape"), max_memory=memory)
         tree = (await run_git(folder, "write-tree")).decode().strip()
         commit = await run_git(folder, "commit-tree", "-m", "patched", tree, environment=_IDENTITY)
         return await commit_files(folder, commit.decode().strip(), max_bytes)

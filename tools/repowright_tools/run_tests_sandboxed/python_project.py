@@ -20,9 +20,15 @@ _TEST_FILES = re.compile(
     rf"|(?P<kind_first>{'|'.join((*_TESTING, *_DEVELOPING))})[-_/]requirements\.txt"
 )
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
+_MOST_TOML = 8 * 1024 * 1024
+_MOST_METADATA = 1024 * 1024
+_MOST_LINE = 2_000
 _OWN = re.compile(r"\s*(?:-e\b|--editable\b|\.{1,2}(?:[/\[;\s]|$)|file:)")
 """Lines of a requirements file that mean the project itself or a folder of it."""
 _INCLUDE = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[=\s]\s*(\S+)", re.MULTILINE)
+
+_INCLUDABLE = re.compile(r"\.(?:txt|in|pip|lock)$|(?:^|/)(?:requirements|constraints)[^/]*$")
+"""An installation has network: nothing but requirement files goes there, whatever a requirement file names."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +80,19 @@ def read_python_project(files: Mapping[str, bytes]) -> PythonProject | None:
 
 
 def metadata_requirements(metadata: str) -> list[str]:
-    """The requirement lines of a distribution's METADATA, with those of its test (else development) extras."""
-    lines = re.findall(r"^Requires-Dist:\s*(.+)$", metadata, re.MULTILINE)
+    """The requirement lines of a distribution's METADATA, with those of its test (else development) extras.
+
+    Its text is of the repository's making: lines that pip would take for options, or that are too long, are left out.
+    """
+    written = re.findall(r"^Requires-Dist:(.+)$", metadata[:_MOST_METADATA], re.MULTILINE)
+    lines = [line for line in map(_one_line, written) if 0 < len(line) <= _MOST_LINE]
     offered = re.findall(r"^Provides-Extra:\s*(\S+)", metadata, re.MULTILINE)
     wanted = _chosen(offered)
     found: list[str] = []
     for line in lines:
         extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", line)
         if extra is None:
-            found.append(line.strip())
+            found.append(line)
         elif extra[1] in wanted:
             plain = re.sub(r"""\s*(?:and\s*)?extra\s*==\s*['"][^'"]+['"]\s*(?:and\b)?""", "", line)
             found.append(re.sub(r";\s*$", "", plain).strip())
@@ -149,7 +159,8 @@ def _with_includes(files: Mapping[str, bytes], install: Sequence[str]) -> dict[s
             continue
         text = files[path].decode("utf-8", errors="replace")
         found[path] = "\n".join(line for line in text.splitlines() if not _OWN.match(line)).encode() + b"\n"
-        waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(path), to)) for to in _INCLUDE.findall(text)]
+        named = [to for to in _INCLUDE.findall(text) if _INCLUDABLE.search(to)]
+        waiting += [posixpath.normpath(posixpath.join(posixpath.dirname(path), to)) for to in named]
     return found
 
 
@@ -182,6 +193,9 @@ def _one_line(requirement: str) -> str:
 
 
 def _toml(data: bytes) -> dict[str, Any]:
+    """The document; empty when it is none, or larger than manifests and lock files are."""
+    if len(data) > _MOST_TOML:
+        return {}
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from repowright_tools.git.names import is_private
 from repowright_tools.models import GeneratedCode
 from repowright_tools.run_tests_sandboxed.patch import apply_patch
 
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
     from repowright_tools.run_tests_sandboxed.models import RunTestsArguments
     from repowright_tools.stage import StageContext
 
-_PRIVATE = re.compile(r"\.env(\..+)?")
-_PUBLIC = re.compile(r"\.env\.(example|sample|template|dist|defaults?)")
 _STEERING = {
     *("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"),
     *("sitecustomize.py", "usercustomize.py"),
 }
 """Files that decide which tests run and how their results are reported."""
+_LOADED = {"conftest.py", "pytest.ini", ".pytest.ini", "sitecustomize.py", "usercustomize.py"}
+_MODULE = re.compile(r"(?:src/)?(?P<name>[^/]+?)(?:/__init__)?\.py")
+_RUNNER = (sys.stdlib_module_names - {"test"}) | {"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}
 _TEST_FILE = re.compile(r"(test_.*|.*_test)\.py")
 
 
@@ -45,6 +48,15 @@ class Sources:
     @property
     def is_unchanged(self) -> bool:
         return digest(self.candidate) == digest(self.base)
+
+    def runner_changes(self) -> list[str]:
+        """Paths that the test runner itself loads and that the change brings or alters.
+
+        Whatever they do happens where the results are made: nothing outside the box can tell it from an honest result.
+        """
+        before = {file.path: file.data for file in self.base}
+        changed = [file.path for file in self.candidate if before.get(file.path) != file.data]
+        return sorted(path for path in changed if posixpath.basename(path) in _LOADED or _takes_the_place(path))
 
     def steering_changes(self) -> list[str]:
         """Paths whose change could hide results: test configuration that differs, tests that are gone."""
@@ -85,6 +97,12 @@ async def find_sources(ctx: StageContext, args: RunTestsArguments) -> Sources:
     return Sources(candidate, base, root)
 
 
+def _takes_the_place(path: str) -> bool:
+    """Whether Python would import the file instead of a module of its own or of the test runner."""
+    module = _MODULE.fullmatch(path)
+    return module is not None and module["name"] in _RUNNER
+
+
 def digest(files: Sequence[TreeFile]) -> str:
     """A name for exactly these files, in whatever order they are listed."""
     whole = hashlib.sha256()
@@ -95,10 +113,7 @@ def digest(files: Sequence[TreeFile]) -> str:
 
 
 def _without_private(files: Sequence[TreeFile], base: Sequence[TreeFile]) -> list[TreeFile]:
-    """The files without the user's own `.env` files: a secret that was never committed stays out of the sandbox."""
-    committed = {file.path for file in base}
-    return [file for file in files if file.path in committed or not _is_private(posixpath.basename(file.path))]
-
-
-def _is_private(name: str) -> bool:
-    return bool(_PRIVATE.fullmatch(name)) and not _PUBLIC.fullmatch(name)
+    """The files with the user's own `.env` files as committed, or not at all: what was never committed stays out."""
+    committed = {file.path: file for file in base}
+    kept = (committed.get(file.path) if is_private(file.path) else file for file in files)
+    return [file for file in kept if file is not None]

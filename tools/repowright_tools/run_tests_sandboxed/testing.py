@@ -30,6 +30,7 @@ from repowright_tools.stage import Json, StageContext
 from repowright_tools.threads import in_thread
 
 _TAIL = 8_000
+_NAMED = 5
 _METADATA_S = 120.0
 _PHASES = {
     "install": "installing the dependencies",
@@ -97,7 +98,8 @@ async def _known_command(ctx: StageContext, sources: Sources) -> str:
 
 async def _set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, command: TestCommand) -> _Setup:
     """The environment for the candidate's dependencies; the base is tested in the same one. Raises InstallFailed."""
-    project = read_python_project({file.path: file.data for file in sources.candidate if file.mode != 0o120000})
+    files = {file.path: file.data for file in sources.candidate if file.mode != 0o120000}
+    project = await in_thread(read_python_project, files)
     if project is None:
         return _Setup(command, None, None, args.timeout_s)
     network = args.setup_network
@@ -197,9 +199,10 @@ async def _report(
     tests = classify([run.cases or [] for run in runs], before, same_tree=same_tree)
     judgement = judge(runs, baseline, tests, reports=reports)
     limits = ctx.sandbox.limits
+    loaded = await in_thread(sources.runner_changes)
     return TestReport(
         verdict=judgement.verdict,
-        reason=judgement.reason,
+        reason=judgement.reason + _beware(loaded),
         totals=totals(tests),
         tests=tests,
         environment=Environment(
@@ -209,7 +212,7 @@ async def _report(
             limits={**asdict(limits), "timeout_s": setup.timeout_s},
         ),
         limits_hit=list(dict.fromkeys(name for run in runs for name in run.limits_hit)),
-        tamper=_tamper(judgement, sources),
+        tamper=_tamper(judgement, sources, loaded),
         output_tail=runs[-1].output_tail,
     )
 
@@ -221,10 +224,21 @@ def _usable(baseline: Run | None, *, reports: bool) -> list[Case] | None:
     return [] if broken(baseline, reports=reports) is not None else baseline.cases
 
 
-def _tamper(judgement: Judgement, sources: Sources) -> list[Tamper]:
-    """What speaks for results that were hidden: the contradiction, and the files of the change that could cause it."""
+def _beware(loaded: Sequence[str]) -> str:
+    if not loaded:
+        return ""
+    more = f" and {len(loaded) - _NAMED} more" if len(loaded) > _NAMED else ""
+    return f"; read these, the change alters them and they can decide the results: {', '.join(loaded[:_NAMED])}{more}"
+
+
+def _tamper(judgement: Judgement, sources: Sources, loaded: Sequence[str]) -> list[Tamper]:
+    """What speaks for results that were hidden: the contradiction, and the files of the change that could cause it.
+
+    Without a contradiction those alone that the runner loads (`loaded`).
+    """
     if judgement.verdict != "tampered":
-        return []
+        detail = "differs from the base commit, and is loaded where the results are made"
+        return [Tamper(kind="steering_changed", path=path, detail=detail) for path in loaded]
     found = [Tamper(kind="results_contradict", path=REPORT, detail=judgement.reason)]
     detail = "differs from the base commit, and decides which tests run or how they are reported"
     return found + [Tamper(kind="steering_changed", path=path, detail=detail) for path in sources.steering_changes()]

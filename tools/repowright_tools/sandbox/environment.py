@@ -21,7 +21,7 @@ from repowright_tools.sandbox.box import Box, open_box
 from repowright_tools.sandbox.client import Described
 from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.hardening import BoxPlan
-from repowright_tools.sandbox.labels import box_labels, image_labels
+from repowright_tools.sandbox.labels import box_labels, environment_tag, image_labels
 from repowright_tools.sandbox.policy import MIB, SandboxPolicy
 from repowright_tools.secrets import redact
 
@@ -40,7 +40,7 @@ async def find_environment(engine: Engine, key: str) -> str | None:
     """The digest of the environment with this key, when it exists."""
     client = await engine.api()
     try:
-        return str((await engine.call("look up an image", QUICK_S, client.inspect_image, _tag(key)))["Id"])
+        return str((await engine.call("look up an image", QUICK_S, client.inspect_image, environment_tag(key)))["Id"])
     except ImageMissing:
         return None
 
@@ -67,15 +67,11 @@ async def make_environment(
             COPY_S,
             client.commit,
             box.name,
-            repository=_tag(key).partition(":")[0],
-            tag=_tag(key).partition(":")[2],
+            repository=environment_tag(key).partition(":")[0],
+            tag=environment_tag(key).partition(":")[2],
             changes=[f'LABEL {label}="{value}"' for label, value in kept.items()],
         )
-    return str((await engine.call("look up an image", QUICK_S, client.inspect_image, _tag(key)))["Id"])
-
-
-def _tag(key: str) -> str:
-    return f"repowright-environment:{key}"
+    return str((await engine.call("look up an image", QUICK_S, client.inspect_image, environment_tag(key)))["Id"])
 
 
 def _inputs(files: Mapping[str, bytes]) -> BytesIO:

@@ -20,6 +20,11 @@ def image_labels(key: str, lease_expiry: float) -> dict[str, str]:
     return {OWNER: OWNED, KEY: key, LEASE: str(int(lease_expiry)), BOX: "", RUN: ""}
 
 
+def environment_tag(key: str) -> str:
+    """The name of the image that holds an environment."""
+    return f"repowright-environment:{key}"
+
+
 def owns_box(labels: Mapping[str, str] | None, name: str) -> bool:
     return labels is not None and labels.get(OWNER) == OWNED and labels.get(BOX) == name
 

@@ -13,7 +13,7 @@ from typing import Any
 from repowright_tools.errors import ImageMissing, SandboxBroken
 from repowright_tools.sandbox.client import Described
 from repowright_tools.sandbox.engine import QUICK_S, WORK_S, Engine
-from repowright_tools.sandbox.labels import KEY, OWNED, OWNER, RUN, expired, owns_box
+from repowright_tools.sandbox.labels import KEY, OWNED, OWNER, RUN, environment_tag, expired, owns_box
 
 _SETTLED_S = 30.0
 """A box that ended, or a volume without a box, this long ago is not being used: its server would have removed it."""
@@ -43,8 +43,10 @@ async def reap(engine: Engine, now: float, run_id: str | None = None) -> int:
     images = await engine.call("list images", QUICK_S, client.images, filters=ours)
     for image in images:
         labels: Mapping[str, str] = image["Labels"] or {}
-        if labels.get(KEY) and expired(labels, now):
-            removed += await _try(engine, "remove an image", client.remove_image, image["Id"], force=True)
+        # An image that somebody builds on an environment inherits its labels, but not its name.
+        name = environment_tag(labels.get(KEY, ""))
+        if name in (image["RepoTags"] or []) and expired(labels, now):
+            removed += await _try(engine, "remove an image", client.remove_image, name)
     return removed
 
 
