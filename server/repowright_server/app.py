@@ -1,5 +1,6 @@
 """The composition root: settings in, a wired MCPServer out. The only module that knows every adapter."""
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -12,7 +13,7 @@ import anyio.abc
 
 from repowright_server.settings import Settings
 from repowright_tools import DELIVERY
-from repowright_tools.errors import RepowrightError
+from repowright_tools.errors import StateUnavailable, UnknownRun
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from repowright_tools.sandbox.base import Sandbox
     from repowright_tools.stage import AnyStage, StageContext
 
+CLOSING_SANDBOX_S = 0.3
+"""Seconds that giving connections back may take at the end."""
+
 
 class Engine:
     """What serves calls, whatever they come through: MCP or a command. Heavy parts are made at first use."""
@@ -39,6 +43,7 @@ class Engine:
         self.closing = False
         self._tasks = tasks
         self._dispatcher: Dispatcher | None = None
+        self._sandbox: Sandbox | None = None
         self._making = anyio.Lock()
         self._hide_secrets()
 
@@ -72,14 +77,16 @@ class Engine:
 
         return await dispatcher.store.transaction(lambda db: read_state(db, run_id, self.principal))
 
-    async def known_run(self, run_id: object) -> str | None:
-        """The run_id if there is such a run, for answers to calls that were refused."""
-        if not isinstance(run_id, str):
+    async def known_run(self, run_id: object, *, look: bool = True) -> str | None:
+        """The run_id if there is, or without a look may be, such a run, for answers to calls that were refused."""
+        if not isinstance(run_id, str) or re.fullmatch(r"r_[0-9a-f]{32}", run_id) is None:
             return None
         try:
-            return (await self.state(run_id)).run.id
-        except RepowrightError:
+            return (await self.state(run_id)).run.id if look else run_id
+        except UnknownRun:
             return None
+        except Exception:  # whatever ails the state, the refusal has its own say
+            return run_id
 
     async def newest_runs(self, limit: int) -> list[dict[str, Any]]:
         """The newest runs with the status of their latest attempt, newest first."""
@@ -107,6 +114,9 @@ class Engine:
         self.close_soon()
         if self._dispatcher is not None:
             await self._dispatcher.close()
+        if self._sandbox is not None:
+            with anyio.move_on_after(CLOSING_SANDBOX_S):
+                await self._sandbox.aclose()
 
     def _hide_secrets(self) -> None:
         secrets = [each for each in (*self.settings.anthropic_api_key, self.settings.github_token) if each is not None]
@@ -131,6 +141,12 @@ class Engine:
         return GitHubForge(self._forge_policy())
 
     def sandbox(self) -> "Sandbox":
+        """The one of this process: attempts share its connections, and what one of them installs."""
+        if self._sandbox is None:
+            self._sandbox = self._make_sandbox()
+        return self._sandbox
+
+    def _make_sandbox(self) -> "Sandbox":
         from repowright_tools.sandbox.factory import build_sandbox
         from repowright_tools.sandbox.policy import SandboxPolicy
 
@@ -196,10 +212,14 @@ class Engine:
         from repowright_server.runs.store import Store
 
         home = self.settings.repowright_home
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            state, presence = Store(self.settings.database_url, home), Presence(home)
+        except OSError as error:
+            raise StateUnavailable(f"the state cannot be opened: {error}") from error
         return Dispatcher(
-            Store(self.settings.database_url, home),
-            Presence(home),
+            state,
+            presence,
             self.stages,
             self._make_context,
             self._tasks,

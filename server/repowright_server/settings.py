@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, TypeGuard
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from repowright_tools import DELIVERY
+
 
 def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -31,6 +33,12 @@ def _bytes(value: Any) -> Any:
     if unit not in _BYTES or not digits.isdigit():
         raise ValueError("give a number of bytes, or one with k, m or g behind it, such as 512m")
     return int(digits) * _BYTES[unit]
+
+
+def _stages(names: tuple[str, ...]) -> tuple[str, ...]:
+    if set(names) - set(DELIVERY):
+        raise ValueError(f"give stages of {', '.join(DELIVERY)}")  # a misspelt pause would be none
+    return names
 
 
 List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -88,7 +96,7 @@ class Settings(BaseSettings):
     """Address of that author."""
     approval_policy: Literal["ask", "auto"] = "ask"
     """`ask`: nothing leaves the machine without the operator's yes; `auto`: the operator has said yes in advance."""
-    breakpoints: List = ()
+    breakpoints: Annotated[List, AfterValidator(_stages)] = ()
     """Stages after which a run pauses until the operator says to go on, separated by commas."""
 
     repowright_home: Folder = Path("~/.repowright").expanduser()

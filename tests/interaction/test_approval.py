@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mcp.types import ElicitResult, ErrorData, InputRequiredResult
 
 from repowright_server.settings import Settings
 from support.mcp import ERAS, Operator, call, connected, settings_for
@@ -72,6 +73,36 @@ async def test_a_dismissed_question_leaves_the_attempt_waiting(repository: Path,
     assert (answer["status"], answer["input_required"]["kind"]) == ("INPUT_REQUIRED", "approval")
     assert answer["input_required"]["command"] == f"repowright approve {answer['run_id']}"
     assert pushed(repository) == []
+
+
+async def test_a_client_that_fails_to_ask_leaves_the_attempt_waiting(repository: Path) -> None:
+    async def fail(_context: Any, _params: Any) -> ErrorData:
+        return ErrorData(code=-32603, message="no window to ask in")
+
+    async with connected(settings(repository), "legacy", elicitation_callback=fail) as client:
+        answer = await call(client, "open_pr", source=str(repository), branch="change")
+
+    assert (answer["status"], answer["error"]) == ("INPUT_REQUIRED", None)
+
+
+async def test_a_yes_that_comes_twice_and_after_a_restart_pushes_once_and_answers_alike(repository: Path) -> None:
+    """O01"""
+    arguments = {"source": str(repository), "branch": "change"}
+    yes: dict[str, Any] = {"approval": ElicitResult(action="accept", content={})}
+    async with connected(settings(repository), "2026-07-28", elicitation_callback=Operator("accept")) as client:
+        asked = await client.session.call_tool("open_pr", arguments, allow_input_required=True)
+    assert isinstance(asked, InputRequiredResult)
+    answers: list[Any] = []
+    async with connected(settings(repository), "2026-07-28", elicitation_callback=Operator("accept")) as client:
+        for _ in range(2):
+            said = await client.session.call_tool(
+                "open_pr", arguments, input_responses=yes, request_state=asked.request_state
+            )
+            answers.append(said.structured_content)
+
+    assert answers[0]["status"] == "COMPLETE"
+    assert answers[1] == answers[0]
+    assert pushed(repository) == ["repowright/change"]
 
 
 @pytest.mark.parametrize("era", ERAS)

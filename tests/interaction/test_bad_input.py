@@ -1,5 +1,9 @@
 """Bad input gets its own code and advice, and changes nothing."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +106,58 @@ async def test_a_refused_call_on_a_run_leaves_the_run_as_it_was(tmp_path: Path, 
 
     assert (refused["run_id"], refused["error"]["code"]) == (first["run_id"], "invalid_arguments")
     assert [(each["stage"], each["status"]) for each in again["result"]["stages"]] == [("analyse_repo", "COMPLETE")]
+
+
+async def test_another_ref_on_a_run_is_refused_because_the_run_is_bound_to_one_commit(
+    tmp_path: Path, repository: Path
+) -> None:
+    git(repository, "branch", "other")
+    async with connected(settings_for(tmp_path / "home", tmp_path)) as client:
+        first = await call(client, "analyse_repo", source=str(repository), ref="main")
+        same = await call(client, "analyse_repo", run_id=first["run_id"], ref="main")
+        other = await call(client, "analyse_repo", run_id=first["run_id"], ref="other")
+
+    assert same["result"] == first["result"]
+    assert other["error"]["code"] == "invalid_arguments"
+
+
+@pytest.mark.parametrize("broken", ["database", "folder", "url"])
+async def test_a_state_that_cannot_be_opened_is_a_named_error(tmp_path: Path, repository: Path, broken: str) -> None:
+    """D02"""
+    home = tmp_path / "home"
+    home.mkdir()
+    if broken == "database":
+        (home / "repowright.db").write_bytes(b"no database" * 1_000)
+    if broken == "folder":
+        (home / "servers").write_text("in the way")
+    url = "nonsense://x" if broken == "url" else None
+    run_id = "r_" + "0" * 32
+    async with connected(settings_for(home, tmp_path, database_url=url)) as client:
+        new = await call(client, "analyse_repo", source=str(repository))
+        known = await call(client, "get_run", run_id=run_id)
+
+    assert [new["error"]["code"], known["error"]["code"]] == ["state_unavailable"] * 2
+    assert [new["run_id"], known["run_id"]] == [None, run_id]
+
+
+@pytest.mark.parametrize("line", ["{nonsense", "[]", '{"jsonrpc": "2.0", "id": 7, "method": "ping", "x": "\\ud800"}'])
+def test_a_line_that_is_no_message_is_answered_with_an_error_and_the_server_lives(tmp_path: Path, line: str) -> None:
+    """M02"""
+    environment = {"PATH": os.environ["PATH"], "REPOWRIGHT_HOME": str(tmp_path), "LLM_PROVIDER": "host"}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    first = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
+    with subprocess.Popen(
+        [sys.executable, "-I", "-m", "repowright_server", "serve"],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdin is not None
+        assert server.stdout is not None
+        answers: list[dict[str, Any]] = []
+        for each in (line, first):
+            server.stdin.write(f"{each}\n")
+            server.stdin.flush()
+            answers.append(json.loads(server.stdout.readline()))
+        server.stdin.close()
+
+    assert (answers[0]["id"], answers[0]["error"]["code"]) == (None, -32700)
+    assert answers[1]["id"] == 1

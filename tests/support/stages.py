@@ -103,7 +103,7 @@ async def bench(home: Path, *stages: AnyStage, most: int = 4, timeout_s: float =
             run_id=execution.run.id,
             repository=bound(home, "0" * 40),
             results=StoredResults(results),
-            model=Submitted(StoredSubmission(state, execution.attempt.id)),  # type: ignore[arg-type]  # toys take raw answers
+            model=Submitted(StoredSubmission(state, execution.attempt.id, journal)),  # type: ignore[arg-type]  # toys take raw answers
             sandbox=out,
             forge=out,
             workspace=out,

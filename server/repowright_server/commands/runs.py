@@ -67,7 +67,9 @@ async def _resume(engine: "Engine", args: argparse.Namespace) -> int:
         sys.stderr.write(f"repowright: nothing was called on run {args.run_id} yet\n")
         return CANNOT
     last = next(each for each in reversed(state.attempts) if each.parent is None)
-    attempt = await perform(engine, call_of(engine, last.stage, {}, args.run_id))
+    attempt = last
+    if last.status is not Status.COMPLETE:
+        attempt = await perform(engine, call_of(engine, last.stage, {}, args.run_id))
     if attempt.status is Status.COMPLETE:
         said = json.dumps(attempt.result, indent=1) if args.json else attempt.status_message
         sys.stdout.write(f"{said}\n")

@@ -22,8 +22,12 @@ def run(args: argparse.Namespace) -> int:
     from repowright_server.observability.logging import configure_logging
     from repowright_server.protocol.stdio import leave
 
-    server = build_server(settings, read_only=args.read_only, closed=leave)
-    configure_logging(settings.repowright_home, settings.log_level, settings.log_format)
+    try:
+        server = build_server(settings, read_only=args.read_only, closed=leave)
+        configure_logging(settings.repowright_home, settings.log_level, settings.log_format)
+    except OSError as error:
+        sys.stderr.write(f"repowright: REPOWRIGHT_HOME cannot be used: {error}\n")
+        return CANNOT
     anyio.run(server.run_stdio_async)
     return DONE
 

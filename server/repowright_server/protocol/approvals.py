@@ -4,8 +4,10 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
+from mcp import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
+from repowright_server.observability.logging import logger
 from repowright_server.protocol.truncate import shorten_text
 from repowright_server.runs.run import Attempt, Status
 
@@ -28,7 +30,8 @@ def can_ask(context: "Context[Any, Any]", attempt: Attempt) -> bool:
     if attempt.status is not Status.INPUT_REQUIRED or (attempt.pending or {}).get("kind") == "brief":
         return False
     capabilities = context.client_capabilities
-    return capabilities is not None and capabilities.elicitation is not None
+    ways = None if capabilities is None else capabilities.elicitation
+    return ways is not None and (ways.form is not None or ways.url is None)  # neither named means forms
 
 
 def is_modern(context: "Context[Any, Any]") -> bool:
@@ -54,11 +57,15 @@ def answered(context: "Context[Any, Any]") -> tuple[str, str, Decision] | None:
 
 
 async def elicit(context: "Context[Any, Any]", attempt: Attempt, wait_s: float) -> Decision:
-    """Ask a client of an older revision; no answer within `wait_s` seconds counts as dismissed."""
+    """Ask a client of an older revision; no answer within `wait_s` seconds, or an error, counts as dismissed."""
     with anyio.move_on_after(wait_s):
-        reply = await context.session.elicit_form(
-            message=_message(attempt), requested_schema=_NOTHING_TO_FILL_IN, related_request_id=context.request_id
-        )
+        try:
+            reply = await context.session.elicit_form(
+                message=_message(attempt), requested_schema=_NOTHING_TO_FILL_IN, related_request_id=context.request_id
+            )
+        except MCPError as error:
+            logger(__name__).warning("the client cannot ask its user", run_id=attempt.run_id, reason=str(error))
+            return "dismissed"
         return _decision(reply)
     return "dismissed"
 

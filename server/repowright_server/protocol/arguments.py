@@ -1,11 +1,13 @@
 """From the arguments a client sent to validated ones: strict, with one indulgence for hosts that send JSON text."""
 
 import json
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
+from repowright_server.json_types import is_array, is_object
 from repowright_server.runs.call import StageCall
 from repowright_tools.errors import InvalidArguments, ReadOnly
 from repowright_tools.models import Strict
@@ -54,6 +56,9 @@ def validate(model: type[T], raw: dict[str, Any]) -> T:
     """
     structured = _structured(model)
     parsed = {name: _parse(name, value) if name in structured else value for name, value in raw.items()}
+    odd = [name for name, value in parsed.items() if not _is_json(value)]
+    if odd:
+        raise InvalidArguments(f"{', '.join(odd)}: NaN and infinity are no JSON numbers")
     try:
         return model.model_validate(parsed)
     except ValidationError as error:
@@ -116,8 +121,17 @@ def _parse(name: str, value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidArguments(f"{name}: neither an array or object nor JSON text of one") from error
+
+
+def _is_json(value: Any) -> bool:
+    """Whether all numbers are ones that JSON has; parsers let others pass, and a NaN is above and below every bound."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if is_array(value):
+        return all(map(_is_json, value))
+    return not is_object(value) or all(map(_is_json, value.values()))
 
 
 def _place(location: tuple[int | str, ...]) -> str:

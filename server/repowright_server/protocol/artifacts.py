@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 Texts = dict[str, tuple[str, str]]
 """Artifacts by name: MIME type and text."""
 
-PAGE_CHARS = 24_000
-"""Characters of one page of get_run: with the envelope around them they stay under the limits of an answer."""
+PAGE_CHARS = 22_000
+PAGE_BYTES = 48_000
+"""Most of one page of get_run, as JSON writes it: with the envelope around it nothing has to be cut, in the structured
+content or in the text."""
 
 
 def texts_of(stage: AnyStage, result: dict[str, Any]) -> Texts:
@@ -62,8 +64,19 @@ async def page(engine: "Engine", run_id: str, uri: str, offset: int) -> tuple[st
     if not uri.startswith(prefix):
         raise ArtifactMissing(f"{uri} is no artifact of run {run_id}")
     _, text = await read(engine, run_id, uri.removeprefix(prefix))
-    end = offset + PAGE_CHARS
-    return text[offset:end], end if end < len(text) else None
+    shown = _page_at(text, offset)
+    end = offset + len(shown)
+    return shown, end if end < len(text) else None
+
+
+def _page_at(text: str, offset: int) -> str:
+    shown = text[offset : offset + PAGE_CHARS]
+    while True:
+        written = json.dumps(shown, ensure_ascii=False)
+        over = max(len(written) / PAGE_CHARS, len(written.encode(errors="surrogatepass")) / PAGE_BYTES)
+        if over <= 1 or len(shown) <= 1:
+            return shown
+        shown = shown[: max(int(len(shown) / over), 1)]
 
 
 def time_of(at: float) -> str:

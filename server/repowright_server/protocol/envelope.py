@@ -9,6 +9,8 @@ from repowright_server.runs.run import Status
 from repowright_tools.stage import Brief
 
 URI = "repowright://runs"
+GET_RUN = "get_run"
+CANCEL_RUN = "cancel_run"
 
 
 class _Part(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from repowright_server.protocol import run_tools
 from repowright_server.protocol.arguments import Common, schema_of
-from repowright_server.protocol.envelope import output_schema
+from repowright_server.protocol.envelope import CANCEL_RUN, GET_RUN, output_schema
 from repowright_server.protocol.published import FOLDER
 from repowright_tools.pipeline import load_stages
 from repowright_tools.stage import Hints
@@ -27,12 +27,12 @@ _CANCEL_RUN_DESCRIPTION = """End what is in progress or waits for input on a run
 Finished work is kept; calling the stage again resumes it.
 """
 _RUN_TOOLS: dict[str, tuple[str, str, Hints]] = {
-    run_tools.GET_RUN: (
+    GET_RUN: (
         "Look at a run",
         _GET_RUN_DESCRIPTION,
         Hints(read_only=True, destructive=False, idempotent=True, open_world=False),
     ),
-    run_tools.CANCEL_RUN: (
+    CANCEL_RUN: (
         "Cancel a run",
         _CANCEL_RUN_DESCRIPTION,
         Hints(read_only=False, destructive=False, idempotent=True, open_world=False),

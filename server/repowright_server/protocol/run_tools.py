@@ -7,7 +7,7 @@ import anyio
 from pydantic import BaseModel, ConfigDict, Field
 
 from repowright_server.protocol import answer, artifacts
-from repowright_server.protocol.envelope import Envelope, WireCost, WireError
+from repowright_server.protocol.envelope import CANCEL_RUN, GET_RUN, Envelope, WireCost, WireError
 from repowright_server.runs.run import Attempt, Status
 from repowright_tools.errors import InvalidArguments
 from repowright_tools.models import Strict
@@ -55,8 +55,6 @@ class RunResult(BaseModel):
     artifact: Page | None = None
 
 
-GET_RUN = "get_run"
-CANCEL_RUN = "cancel_run"
 RUN_TOOLS: dict[str, type[BaseModel]] = {GET_RUN: GetRunArguments, CANCEL_RUN: CancelRunArguments}
 
 
@@ -69,7 +67,8 @@ async def get_run(engine: "Engine", run_id: str | None, wait_s: float, args: Get
         text, next_offset = await artifacts.page(engine, run_id, args.artifact, args.offset)
         envelope = await _envelope(engine, GET_RUN, run_id)
         result = RunResult(stages=[], results={}, artifact=Page(text=text, next_offset=next_offset))
-        return envelope.model_copy(update={"result": result.model_dump(mode="json")})
+        alone = {"input_required": None, "error": None}  # the page needs their room
+        return envelope.model_copy(update={"result": result.model_dump(mode="json"), **alone})
     active = next((each for each in state.attempts if each.active), None)
     if active is not None:
         with anyio.move_on_after(wait_s):

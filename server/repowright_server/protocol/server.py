@@ -1,8 +1,9 @@
 """The MCP server object: name, instructions, tools, resources and prompts."""
 
 import os
+import secrets
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -49,11 +50,11 @@ def _state_key(settings: Settings) -> bytes:
     home = settings.repowright_home
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "state.key"
-    try:
-        made = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(made, "wb") as file:
-        key = os.urandom(32)
-        file.write(key)
-    return key
+    if not path.exists():
+        fresh = home / f"state.key.{secrets.token_hex(6)}"
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        with suppress(FileExistsError):  # another server was faster
+            os.link(fresh, path)  # whole at once: nobody ever reads half a key
+        fresh.unlink()
+    return path.read_bytes()

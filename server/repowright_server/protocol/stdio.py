@@ -14,6 +14,11 @@ import anyio
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
+from mcp.types import PARSE_ERROR, ErrorData, JSONRPCError
+
+_NO_MESSAGE = JSONRPCError(
+    jsonrpc="2.0", id=None, error=ErrorData(code=PARSE_ERROR, message="The line is no JSON-RPC message")
+)
 
 
 async def serve_stdio(server: Server[Any], close_soon: Callable[[], None]) -> None:
@@ -29,7 +34,10 @@ async def serve_stdio(server: Server[Any], close_soon: Callable[[], None]) -> No
             async def pump() -> None:
                 async with send:
                     async for message in wire:
-                        await send.send(message)
+                        if isinstance(message, Exception):  # the SDK says nothing, and a client would wait for ever
+                            await write.send(SessionMessage(_NO_MESSAGE))
+                        else:
+                            await send.send(message)
                     close_soon()
 
             everything.start_soon(pump)

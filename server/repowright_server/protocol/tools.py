@@ -11,11 +11,13 @@ from repowright_server.protocol import approvals, run_tools
 from repowright_server.protocol.answer import envelope_of, summary_of, tool_result
 from repowright_server.protocol.arguments import make_call, split, validate
 from repowright_server.protocol.attach import attached
+from repowright_server.protocol.envelope import GET_RUN
 from repowright_server.protocol.errors import refusal
 from repowright_server.protocol.published import published_tools
 from repowright_server.protocol.stdio import serve_stdio
 from repowright_server.runs.run import Attempt
 from repowright_tools import PIPELINE
+from repowright_tools.errors import StateUnavailable
 from repowright_tools.stage import AnyStage
 
 if TYPE_CHECKING:
@@ -51,14 +53,19 @@ class RepowrightServer(MCPServer["Engine"]):
                 return await _call_run_tool(engine, name, arguments)
             return await _call_stage(engine, engine.stages[name], arguments, context)
         except Exception as failure:
-            envelope = refusal(failure, name, await engine.known_run(arguments.get("run_id")))
-            advice = "" if envelope.error is None else f"\n{envelope.error.what_to_do}"
-            return tool_result(envelope, envelope.status_message + advice)
+            look = not isinstance(failure, StateUnavailable)  # which takes its time to say so
+            return _refused(failure, name, await engine.known_run(arguments.get("run_id"), look=look))
+
+
+def _refused(failure: Exception, tool: str, run_id: str | None) -> CallToolResult:
+    envelope = refusal(failure, tool, run_id)
+    advice = "" if envelope.error is None else f"\n{envelope.error.what_to_do}"
+    return tool_result(envelope, envelope.status_message + advice)
 
 
 async def _call_run_tool(engine: "Engine", name: str, raw: dict[str, Any]) -> CallToolResult:
     common, own = split(raw, run_tools.RUN_TOOLS[name])
-    if name == run_tools.GET_RUN:
+    if name == GET_RUN:
         wait_s = engine.wait_s(common.wait_s)
         args = validate(run_tools.GetRunArguments, own)
         envelope = await run_tools.get_run(engine, common.run_id, wait_s, args)
@@ -78,24 +85,27 @@ async def _call_stage(
         dispatcher = await engine.dispatcher()
     else:
         run_id, digest, decision = answered
-        call = make_call(engine, stage, run_id, {})
+        call = make_call(engine, stage, run_id, own)  # its arguments come again: a call that comes twice is the same
         dispatcher = await engine.dispatcher()
         await approvals.record(dispatcher.store, run_id, digest, decision)
-    while True:
-        claim = await dispatcher.submit(call)
-        left = deadline - anyio.current_time()
-        attempt = await attached(dispatcher, claim.attempt, max(left, 0.0), context.report_progress)
-        left = deadline - anyio.current_time()
+    claim = await dispatcher.submit(call)
+    try:
         dismissed = answered is not None and answered[2] == "dismissed"
-        if dismissed or not approvals.can_ask(context, attempt):
-            return await result_of(engine, attempt)
-        if approvals.is_modern(context):
-            return approvals.question(attempt)
-        decision = await approvals.elicit(context, attempt, left) if left > 0 else "dismissed"
-        if decision == "dismissed":
-            return await result_of(engine, attempt)
-        await approvals.record(dispatcher.store, attempt.run_id, (attempt.pending or {})["digest"], decision)
-        call = make_call(engine, stage, attempt.run_id, {})
+        while True:
+            left = deadline - anyio.current_time()
+            attempt = await attached(dispatcher, claim.attempt, max(left, 0.0), context.report_progress)
+            left = deadline - anyio.current_time()
+            if dismissed or not approvals.can_ask(context, attempt):
+                return await result_of(engine, attempt)
+            if approvals.is_modern(context):
+                return approvals.question(attempt)
+            decision = await approvals.elicit(context, attempt, left) if left > 0 else "dismissed"
+            if decision == "dismissed":
+                return await result_of(engine, attempt)
+            await approvals.record(dispatcher.store, attempt.run_id, (attempt.pending or {})["digest"], decision)
+            claim = await dispatcher.submit(make_call(engine, stage, attempt.run_id, own))
+    except StateUnavailable as failure:  # the work goes on all the same, and its run must not be lost
+        return _refused(failure, stage.name, claim.run.id)
 
 
 async def result_of(engine: "Engine", attempt: Attempt) -> CallToolResult:

@@ -8,6 +8,8 @@ from repowright_server.json_types import is_array, is_object
 
 MOST_STRUCTURED_BYTES = 64 * 1024
 MOST_TEXT_CHARS = 32_000
+NOTE_CHARS = 100
+"""Characters of a text that give way to the note of what is missing."""
 _SHORTEST_CUT_TEXT = 400
 _SHORTEST_CUT_LIST = 3
 
@@ -51,8 +53,8 @@ def shorten_text(text: str, most_chars: int = MOST_TEXT_CHARS) -> str:
     """The text, or its beginning with a note of how much was left out."""
     if len(text) <= most_chars:
         return text
-    note = f"\n[{len(text) - most_chars + 100} more characters left out; the artifacts have the whole]"
-    return text[: most_chars - 100] + note
+    note = f"\n[{len(text) - most_chars + NOTE_CHARS} more characters left out; the artifacts have the whole]"
+    return text[: most_chars - NOTE_CHARS] + note
 
 
 def _places(value: Any, field: str) -> list[_Place]:

@@ -124,6 +124,9 @@ class Claims:
             raise UnknownRun(f"there is no run {call.run_id}")
         if call.source is not None and dict(call.source) != known.source:
             raise InvalidArguments(f"run {known.id} is bound to {known.source.get('source')}; leave `source` out")
+        ref = call.arguments.get("ref")
+        if ref is not None and ref != known.source.get("ref"):
+            raise InvalidArguments(f"run {known.id} is bound to one commit; leave `ref` out, or start a new run")
         return known
 
     def _meant(self, db: Connection, run_id: str, call: StageCall, key: str) -> Attempt | None:

@@ -64,7 +64,7 @@ async def make_context(
             engine.model_policy(),
             journal=journal,
             events=execution.history,
-            submissions=StoredSubmission(state, execution.attempt.id),
+            submissions=StoredSubmission(state, execution.attempt.id, journal),
             submit={"tool": execution.attempt.stage, "arguments": {"run_id": run_id}},
             spent=spent,
         ),

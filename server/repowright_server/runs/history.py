@@ -50,6 +50,10 @@ class History:
         rows, self._rows = self._rows, []
         return rows
 
+    def put_back(self, rows: list[dict[str, Any]]) -> None:
+        """Rows that were drained and could not be stored."""
+        self._rows = [*rows, *self._rows]
+
 
 def describe(event: Event) -> str:
     """An event in one line for people."""

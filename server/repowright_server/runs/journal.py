@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
+import anyio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -33,6 +34,7 @@ class RunJournal:
         self._run_id = run_id
         self._stage = stage
         self._scope = scope
+        self._also: list[Callable[[Connection], None]] = []
 
     async def step(
         self,
@@ -58,8 +60,10 @@ class RunJournal:
             result = await effect()
         except Exception as error:
             # Also the attempt that suspends here: no effect has happened, and the step is free to be tried again.
+            self._also.clear()
             code = error.code if isinstance(error, RepowrightError) else type(error).__name__
-            await self._append("failed", name, key, {"error": code}, None)
+            with anyio.CancelScope(shield=True):
+                await self._append("failed", name, key, {"error": code}, None)
             raise
         return await self._finish(name, key, result, cost_of)
 
@@ -75,9 +79,21 @@ class RunJournal:
         """Write down that the operator's answer was acted on."""
         await self._append("approval", "approval", digest(payload), payload, None)
 
+    def with_next_result(self, also: Callable[[Connection], None]) -> None:
+        """Do this too in the transaction that writes the next result down: both are kept, or neither."""
+        self._also.append(also)
+
     async def _finish(self, name: str, key: str, result: Json, cost_of: Callable[[Json], Cost] | None) -> Json:
         cost = None if cost_of is None else asdict(cost_of(result))
-        await self._append("result", name, key, result, cost)
+        also, self._also = self._also, []
+
+        def keep(db: Connection) -> None:
+            self._insert(db, "result", name, key, result, cost)
+            for each in also:
+                each(db)
+
+        with anyio.CancelScope(shield=True):  # the effect has happened: a late cancellation must not have it repeated
+            await self._store.transaction(keep)
         return json.loads(json.dumps(result))  # the same shapes now as after a resume
 
     async def _append(self, kind: Kind, name: str, key: str, payload: Json, cost: dict[str, Any] | None) -> None:

@@ -65,19 +65,25 @@ class OperatorApproval:
 
 
 class StoredSubmission:
-    """The answer that came with the call, handed out once."""
+    """The answer that came with the call, handed out once.
 
-    def __init__(self, state: Store, attempt_id: int) -> None:
+    It leaves the store together with the journal's entry of what became of it: a process that dies in between would
+    otherwise lose an answer that its author takes for delivered.
+    """
+
+    def __init__(self, state: Store, attempt_id: int, journal: RunJournal) -> None:
         self._store = state
         self._attempt_id = attempt_id
+        self._journal = journal
+        self._taken = False
 
     async def take(self) -> Json | None:
-        def take(db: Connection) -> Json | None:
-            waiting = store.attempt_of(db, self._attempt_id).submission
-            store.change_attempt(db, self._attempt_id, submission=[])
-            return waiting[0] if waiting else None
-
-        return await self._store.transaction(take)
+        waiting = (await self._store.transaction(lambda db: store.attempt_of(db, self._attempt_id))).submission
+        if self._taken or not waiting:
+            return None
+        self._taken = True
+        self._journal.with_next_result(lambda db: store.change_attempt(db, self._attempt_id, submission=[]))
+        return waiting[0]
 
 
 class NestedStages:

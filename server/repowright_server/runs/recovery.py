@@ -31,7 +31,7 @@ class Presence:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look must not see each other
         except BlockingIOError:
             return True
         else:

@@ -12,6 +12,9 @@ from repowright_tools.errors import RepowrightError
 from repowright_tools.secrets import redact
 from repowright_tools.stage import BoundRepository
 
+MOST_STATUS_CHARS = 2_000
+"""Characters of a status message; the log has the whole."""
+
 
 class Status(StrEnum):
     """Statuses of an attempt, spelled so on the wire."""

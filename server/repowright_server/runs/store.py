@@ -33,7 +33,10 @@ class Store:
             path = home / "repowright.db"
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # before SQLite makes it 0644
             url = f"sqlite:///{path}"
-        self._engine = sa.create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
+        try:
+            self._engine = sa.create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
+        except (SQLAlchemyError, ImportError) as error:
+            raise StateUnavailable(f"DATABASE_URL cannot be used: {error}") from error
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _configure_sqlite)
             event.listen(self._engine, "begin", _begin_immediate)

@@ -27,6 +27,7 @@ class Own(StageArguments):
         {"text": 7},
         {"names": "not json"},
         {"names": '"text"'},
+        {"names": "[" * 100_000},
         {"names": [1]},
         {"plan": {"summary": "incomplete"}},
         {"plan": '{"summary": "incomplete"}'},
@@ -66,3 +67,12 @@ def test_a_refusal_does_not_repeat_the_value() -> None:
         validate(Own, {"count": "a secret"})
 
     assert "a secret" not in refused.value.message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_does_not_have_is_refused(value: float) -> None:
+    """A parser may let it pass, and a call that waits NaN seconds would wait for ever."""
+    with pytest.raises(InvalidArguments, match="wait_s"):
+        split({"wait_s": value}, Own)
+    with pytest.raises(InvalidArguments, match="plan"):
+        validate(Own, {"plan": '{"tasks": [{"estimated_time_minutes": NaN}]}'})

@@ -1,5 +1,7 @@
 """Which server processes are alive."""
 
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,4 +41,16 @@ def test_nobody_is_not_alive(tmp_path: Path) -> None:
 
     assert not mine.is_alive(None)
     assert not mine.is_alive("s_1_unknown")
+    mine.leave()
+
+
+def test_two_who_look_at_a_dead_process_at_once_do_not_take_each_other_for_it(tmp_path: Path) -> None:
+    mine = Presence(tmp_path)
+    path = tmp_path / "servers" / "s_1_dead.lock"
+    path.touch()
+    other_look = os.open(path, os.O_RDWR)
+    fcntl.flock(other_look, fcntl.LOCK_SH)
+
+    assert not mine.is_alive("s_1_dead")
+    os.close(other_look)
     mine.leave()

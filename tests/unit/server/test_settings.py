@@ -1,9 +1,11 @@
 """Settings: strict, private, and documented by a generated file."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from repowright_server.app import build_server
 from repowright_server.settings import SettingsInvalid, env_example, load_settings, meanings
 
 ROOT = Path(__file__).parents[3]
@@ -71,3 +73,24 @@ def test_keys_do_not_show_in_the_representation(tmp_path: Path, monkeypatch: pyt
 
     assert [key.get_secret_value() for key in settings.anthropic_api_key] == ["sk-ant-canary-one", "sk-ant-canary-two"]
     assert "canary" not in repr(settings)
+
+
+def test_a_misspelt_breakpoint_is_refused_since_it_would_be_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKPOINTS", "plan_feature, generate_code")
+    kept = load_settings().breakpoints
+    monkeypatch.setenv("BREAKPOINTS", "plan")
+
+    assert kept == ("plan_feature", "generate_code")
+    with pytest.raises(SettingsInvalid, match="BREAKPOINTS"):
+        load_settings()
+
+
+def test_servers_that_start_at_once_seal_questions_with_one_key(tmp_path: Path) -> None:
+    """A key that is seen half written would end a server at its start, and every later one."""
+    settings = load_settings(repowright_home=tmp_path)
+    with ThreadPoolExecutor(8) as servers:
+        list(servers.map(build_server, [settings] * 8))
+
+    key = tmp_path / "state.key"
+    assert (len(key.read_bytes()), key.stat().st_mode & 0o777) == (32, 0o600)
+    assert [each.name for each in tmp_path.glob("state.key*")] == ["state.key"]
