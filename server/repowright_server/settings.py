@@ -6,6 +6,7 @@ Never a file of an analysed repository.
 
 import ast
 import os
+import re
 import textwrap
 from itertools import pairwise
 from pathlib import Path
@@ -21,18 +22,17 @@ def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-_BYTES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def _bytes(value: Any) -> Any:
-    """`512m` and `2g` as Docker writes them, or a plain number of bytes."""
+    """`512m` and `1.5g` as Docker writes them, or a plain number of bytes."""
     if not isinstance(value, str):
         return value
-    digits = value.strip().lower().removesuffix("ib").rstrip("bkmg")
-    unit = value.strip().lower().removesuffix("ib")[len(digits) :].removesuffix("b") or ""
-    if unit not in _BYTES or not digits.isdigit():
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)b?", value.strip().lower())
+    if found is None:
         raise ValueError("give a number of bytes, or one with k, m or g behind it, such as 512m")
-    return int(digits) * _BYTES[unit]
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def _stages(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -69,13 +69,13 @@ print("children", count)
 def test_memory_is_bounded_with_swap(probe: Probe) -> None:
     """S02"""
     greedy = "python3 -c 'x = bytearray(300 * 2**20); print(\"KEPT\", len(x))'; echo code $?"
-    assert "code 137" in probe(greedy, memory="128m")
-    assert "KEPT" in probe(greedy, memory="128m", without={"Memory": None, "MemorySwap": None})
+    assert "code 137" in probe(greedy, memory=128 * 2**20)
+    assert "KEPT" in probe(greedy, memory=128 * 2**20, without={"Memory": None, "MemorySwap": None})
 
 
 def test_the_workspace_is_bounded_in_bytes_and_files(probe: Probe) -> None:
     """S02"""
-    assert "No space left" in probe("dd if=/dev/zero of=/work/full bs=1M count=100", workspace="16m")
+    assert "No space left" in probe("dd if=/dev/zero of=/work/full bs=1M count=100", workspace=16 * 2**20)
     many = """
 import os
 try:

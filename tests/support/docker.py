@@ -40,8 +40,8 @@ def sandbox_policy() -> SandboxPolicy:
     policy = SandboxPolicy(
         image=os.environ.get("SANDBOX_IMAGE") or "repowright-base:local",
         host=os.environ.get("DOCKER_HOST"),
-        memory="256m",
-        workspace="64m",
+        memory=256 * 2**20,
+        workspace=64 * 2**20,
         ca_bundle=Path(certificates) if certificates else None,
     )
     from docker.errors import DockerException, ImageNotFound

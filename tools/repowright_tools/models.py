@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Strict(BaseModel):
     """Base of everything a caller or a model may write."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Result(BaseModel):
@@ -142,7 +142,7 @@ class NewFile(Strict):
 
 
 class Rename(Strict):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
     from_: str = Field(alias="from")
     to: str
 

@@ -15,7 +15,7 @@ from repowright_server.runs.run import Status
 from repowright_server.settings import load_settings
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
 
 _NEWEST = 50
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from repowright_server.app import Engine
+from repowright_server.engine import Engine
 from repowright_server.observability.logging import configure_logging
 from repowright_server.runs.call import StageCall
 from repowright_server.runs.run import Attempt

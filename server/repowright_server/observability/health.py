@@ -11,7 +11,7 @@ import anyio
 from repowright_tools.errors import RepowrightError
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
 
 OLDEST_GIT = (2, 39)
 LEAST_DISK_BYTES = 2 << 30
@@ -75,7 +75,7 @@ async def _disk(engine: "Engine") -> Health:
 
 
 async def _roots(engine: "Engine") -> Health:
-    roots = engine.allowed_roots()
+    roots = engine.adapters.allowed_roots()
     missing = [str(root) for root in roots if not await anyio.Path(root).is_dir()]
     mend = "Start the server inside a work tree, or set ALLOWED_ROOTS (or --allow-root) to existing folders."
     if missing or not roots:
@@ -100,12 +100,12 @@ async def _model(engine: "Engine") -> Health:
 
 
 async def _sandbox(engine: "Engine") -> Health:
-    health = await engine.sandbox().check()
+    health = await engine.adapters.sandbox().check()
     return Health("sandbox", ok=True, detail=str(health))
 
 
 async def _forge(engine: "Engine") -> Health:
-    login = await engine.forge().login()
+    login = await engine.adapters.forge().login()
     allowed = engine.settings.allowed_repositories
     if not allowed:
         mend = "Set ALLOWED_REPOSITORIES to the repositories that may be pushed to."

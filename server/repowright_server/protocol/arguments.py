@@ -14,7 +14,7 @@ from repowright_tools.models import Strict
 from repowright_tools.stage import AnyStage
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -73,6 +73,7 @@ def make_call(engine: "Engine", stage: AnyStage, run_id: str | None, own: dict[s
         RepowrightError: the arguments or the source are refused; nothing has happened then.
     """
     args = validate(stage.arguments, own)
+    _refuse_secrets(own, "")
     if engine.read_only and stage.changes(args):
         raise ReadOnly(f"{stage.name} with these arguments writes, and the server is read-only")
     if run_id is None:
@@ -89,6 +90,20 @@ def make_call(engine: "Engine", stage: AnyStage, run_id: str | None, own: dict[s
         source=source,
         principal=engine.principal,
     )
+
+
+def _refuse_secrets(value: Any, place: str) -> None:
+    """Arguments are kept with the run and repeated in answers: a secret among them would be, too (InvalidArguments)."""
+    from repowright_tools.secrets import scan_text
+
+    if isinstance(value, str) and scan_text(place, value):
+        raise InvalidArguments(f"{place}: holds what looks like a secret; leave it out, nothing was kept of it")
+    if is_object(value):
+        for name, each in value.items():
+            _refuse_secrets(each, f"{place}.{name}".removeprefix("."))
+    elif is_array(value):
+        for number, each in enumerate(value):
+            _refuse_secrets(each, f"{place}.{number}")
 
 
 @cache

@@ -9,7 +9,7 @@ from repowright_tools.errors import ArtifactMissing
 from repowright_tools.stage import AnyStage
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
 
 Texts = dict[str, tuple[str, str]]
 """Artifacts by name: MIME type and text."""

@@ -11,7 +11,7 @@ from repowright_server.protocol.envelope import URI
 from repowright_tools.errors import ArtifactMissing, UnknownRun
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
     from repowright_server.protocol.tools import RepowrightServer
 
 _TEXTS = {

@@ -13,7 +13,7 @@ from repowright_tools.errors import InvalidArguments
 from repowright_tools.models import Strict
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
     from repowright_server.runs.state import RunState
 
 

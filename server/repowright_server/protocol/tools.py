@@ -21,7 +21,7 @@ from repowright_tools.errors import StateUnavailable
 from repowright_tools.stage import AnyStage
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
+    from repowright_server.engine import Engine
 
 
 class RepowrightServer(MCPServer["Engine"]):

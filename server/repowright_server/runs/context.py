@@ -1,6 +1,6 @@
 """The ports of one attempt, made from the run and the adapters."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
@@ -9,106 +9,110 @@ from repowright_server.runs import store
 from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of
 from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_of
 from repowright_server.runs.run import digest
+from repowright_server.runs.store import Store
+from repowright_server.settings import Settings
 from repowright_tools import DELIVERY
 from repowright_tools.errors import PriceUnknown
 from repowright_tools.events import BreakpointEvent
 from repowright_tools.git.source import SourceSpec, bind
-from repowright_tools.git.workspace import Identity, Workspace
+from repowright_tools.git.workspace import Workspace
 from repowright_tools.index.index import Index
 from repowright_tools.llm.factory import build_model
-from repowright_tools.stage import BoundRepository, StageContext
+from repowright_tools.stage import AnyStage, BoundRepository, StageContext
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
-    from repowright_server.app import Engine
-    from repowright_server.runs.dispatch import Dispatcher
+    from repowright_server.adapters import Adapters
     from repowright_server.runs.execution import Execution
     from repowright_server.runs.run import Attempt
 
 
-async def make_context(
-    engine: "Engine",
-    dispatcher: "Dispatcher",
-    execution: "Execution",
-    attempt: "Attempt",
-    nested: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]],
-) -> StageContext:
-    """Bind the run to its repository if it is not yet, stop at a breakpoint, and hand out the ports.
+class Contexts:
+    """Makes the context of each attempt that this process executes."""
 
-    Raises:
-        SourceError: the repository cannot be bound.
-        InputRequired: the run is paused after an earlier stage.
-    """
-    state, run_id, settings = dispatcher.store, execution.run.id, engine.settings
-    base = settings.workspace_base_path or settings.repowright_home / "workspaces"
-    await in_thread(base.mkdir, mode=0o700, parents=True, exist_ok=True)
-    identity = Identity(settings.git_user_name, settings.git_user_email)
-    workspace = Workspace(base / run_id, identity, settings.max_workspace_size)
-    repository = await _bound(engine, dispatcher, execution, workspace)
-    journal = RunJournal(state, run_id, attempt.stage, attempt.scope)
-    approval = OperatorApproval(state, run_id, journal, automatic=settings.approval_policy == "auto")
-    results = await state.transaction(lambda db: results_of(db, run_id))
-    await _pause(engine, execution, attempt, approval, results)
+    def __init__(self, settings: Settings, adapters: "Adapters", state: Store, stages: Mapping[str, AnyStage]) -> None:
+        self._settings = settings
+        self._adapters = adapters
+        self._store = state
+        self._stages = stages
 
-    def spent() -> float:
-        cost = state.transact(lambda db: cost_of_entries(entries_of(db, run_id)))
+    async def __call__(
+        self,
+        execution: "Execution",
+        attempt: "Attempt",
+        nested: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]],
+    ) -> StageContext:
+        """Bind the run to its repository if it is not yet, stop at a breakpoint, and hand out the ports.
+
+        Raises:
+            SourceError: the repository cannot be bound.
+            InputRequired: the run is paused after an earlier stage.
+        """
+        run_id = execution.run.id
+        workspace = await in_thread(self._adapters.workspace, run_id)
+        repository = await self._bound(execution, workspace)
+        journal = RunJournal(self._store, run_id, attempt.stage, attempt.scope)
+        automatic = self._settings.approval_policy == "auto"
+        approval = OperatorApproval(self._store, run_id, journal, automatic=automatic)
+        results = await self._store.transaction(lambda db: results_of(db, run_id))
+        await self._pause(execution, attempt, approval, results)
+        return StageContext(
+            run_id=run_id,
+            repository=repository,
+            results=StoredResults(results),
+            model=build_model(
+                self._adapters.model_policy(),
+                journal=journal,
+                events=execution.history,
+                submissions=StoredSubmission(self._store, execution.attempt.id, journal),
+                submit={"tool": execution.attempt.stage, "arguments": {"run_id": run_id}},
+                spent=lambda: self._spent(run_id),
+            ),
+            sandbox=self._adapters.sandbox(),
+            forge=self._adapters.forge(),
+            workspace=workspace,
+            index=Index(),
+            journal=journal,
+            approval=approval,
+            events=execution.history,
+            stages=NestedStages(nested),
+        )
+
+    def _spent(self, run_id: str) -> float:
+        """US dollars that the run has cost so far (PriceUnknown if nobody can say)."""
+        cost = self._store.transact(lambda db: cost_of_entries(entries_of(db, run_id)))
         if cost.usd is None:
             raise PriceUnknown("what the run has cost so far includes a call whose price is unknown")
         return cost.usd
 
-    return StageContext(
-        run_id=run_id,
-        repository=repository,
-        results=StoredResults(results),
-        model=build_model(
-            engine.model_policy(),
-            journal=journal,
-            events=execution.history,
-            submissions=StoredSubmission(state, execution.attempt.id, journal),
-            submit={"tool": execution.attempt.stage, "arguments": {"run_id": run_id}},
-            spent=spent,
-        ),
-        sandbox=engine.sandbox(),
-        forge=engine.forge(),
-        workspace=workspace,
-        index=Index(),
-        journal=journal,
-        approval=approval,
-        events=execution.history,
-        stages=NestedStages(nested),
-    )
+    async def _bound(self, execution: "Execution", workspace: Workspace) -> BoundRepository:
+        if execution.run.repository is not None:
+            return execution.run.repository
+        spec = SourceSpec.model_validate(execution.run.source)
+        repository = await bind(spec, workspace, self._adapters.source_policy())
 
+        def keep(db: Connection) -> None:
+            store.change_run(db, execution.run.id, repository=repository.model_dump(mode="json"))
 
-async def _bound(
-    engine: "Engine", dispatcher: "Dispatcher", execution: "Execution", workspace: Workspace
-) -> BoundRepository:
-    if execution.run.repository is not None:
-        return execution.run.repository
-    spec = SourceSpec.model_validate(execution.run.source)
-    repository = await bind(spec, workspace, engine.source_policy())
+        await self._store.transaction(keep)
+        execution.run = execution.run.model_copy(update={"repository": repository})
+        return repository
 
-    def keep(db: Connection) -> None:
-        store.change_run(db, execution.run.id, repository=repository.model_dump(mode="json"))
-
-    await dispatcher.store.transaction(keep)
-    execution.run = execution.run.model_copy(update={"repository": repository})
-    return repository
-
-
-async def _pause(
-    engine: "Engine",
-    execution: "Execution",
-    attempt: "Attempt",
-    approval: OperatorApproval,
-    results: dict[str, dict[str, Any]],
-) -> None:
-    """Stop before a stage as long as an earlier one is a breakpoint whose result nobody has approved."""
-    if attempt.stage not in DELIVERY:
-        return
-    for name in DELIVERY[: DELIVERY.index(attempt.stage)]:
-        if name in engine.settings.breakpoints and name in results:
-            execution.history.emit(BreakpointEvent(name, "HIT"))
-            what = f"go on to {attempt.stage} after {name}"
-            shown = engine.stages[name].summarise(engine.stages[name].result.model_validate(results[name]))
-            await approval.require_digest("breakpoint", what, shown, digest([execution.run.id, name, results[name]]))
-            execution.history.emit(BreakpointEvent(name, "RESUMED"))
+    async def _pause(
+        self,
+        execution: "Execution",
+        attempt: "Attempt",
+        approval: OperatorApproval,
+        results: dict[str, dict[str, Any]],
+    ) -> None:
+        """Stop before a stage as long as an earlier one is a breakpoint whose result nobody has approved."""
+        if attempt.stage not in DELIVERY:
+            return
+        for name in DELIVERY[: DELIVERY.index(attempt.stage)]:
+            if name in self._settings.breakpoints and name in results:
+                execution.history.emit(BreakpointEvent(name, "HIT"))
+                stage = self._stages[name]
+                shown = stage.summarise(stage.result.model_validate(results[name]))
+                what, of_what = f"go on to {attempt.stage} after {name}", [execution.run.id, name, results[name]]
+                await approval.require_digest("breakpoint", what, shown, digest(of_what))
+                execution.history.emit(BreakpointEvent(name, "RESUMED"))

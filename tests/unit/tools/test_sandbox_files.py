@@ -10,7 +10,6 @@ from repowright_tools.errors import SandboxBroken, WorkspaceTooLarge
 from repowright_tools.git.tree import TreeFile
 from repowright_tools.sandbox.archive import pack, unpack_file
 from repowright_tools.sandbox.output import HeadTail, clean
-from repowright_tools.sandbox.policy import parse_size
 
 
 def test_files_go_in_with_their_modes_as_nobodys_and_links_stay_links() -> None:
@@ -105,10 +104,3 @@ def test_a_short_output_is_kept_as_it_is() -> None:
 def test_output_is_valid_text_that_no_terminal_obeys() -> None:
     """S22"""
     assert clean(b"a\xff\x1b[31mred\x1b[0m\r\nb\rc\x07\xe2\x80\xaed") == "a\ufffdred\nb\ncd"
-
-
-def test_sizes_are_read_as_docker_spells_them() -> None:
-    sizes = {"512m": 512 * 2**20, "1g": 2**30, "1.5G": 3 * 2**29, "64k": 65536, "100": 100, "2gb": 2**31}
-    assert {text: parse_size(text) for text in sizes} == sizes
-    with pytest.raises(ValueError, match="not a size"):
-        parse_size("much")

@@ -100,8 +100,9 @@ async def _set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, 
     """The environment for the candidate's dependencies; the base is tested in the same one. Raises InstallFailed."""
     files = {file.path: file.data for file in sources.candidate if file.mode != 0o120000}
     project = await in_thread(read_python_project, files)
+    timeout_s = min(args.timeout_s, ctx.sandbox.limits.timeout_s)
     if project is None:
-        return _Setup(command, None, None, args.timeout_s)
+        return _Setup(command, None, None, timeout_s)
     network = args.setup_network
     prepared = await ctx.sandbox.prepare(environment_spec(project), run_id=ctx.run_id, network=network)
     if project.is_dynamic and prepared is not None:
@@ -109,7 +110,7 @@ async def _set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, 
         if more:
             spec = environment_spec(project, more)
             prepared = await ctx.sandbox.prepare(spec, run_id=ctx.run_id, network=network) or prepared
-    return _Setup(command, project, None if prepared is None else prepared.digest, args.timeout_s)
+    return _Setup(command, project, None if prepared is None else prepared.digest, timeout_s)
 
 
 async def _metadata_requirements(
@@ -209,7 +210,7 @@ async def _report(
             backend=ctx.sandbox.name,
             image=ctx.sandbox.image,
             image_digest=setup.image or (await ctx.sandbox.check()).image_digest,
-            limits={**asdict(limits), "timeout_s": setup.timeout_s},
+            limits=asdict(limits) | {"timeout_s": setup.timeout_s},
         ),
         limits_hit=list(dict.fromkeys(name for run in runs for name in run.limits_hit)),
         tamper=_tamper(judgement, sources, loaded),

@@ -26,12 +26,13 @@ INPUTS = "/work/in"
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one box: bytes, whole or part processors, processes and threads."""
+    """Bounds of one box: bytes, whole or part processors, processes and threads, and seconds a command may take."""
 
     memory_bytes: int
     cpus: float
     pids: int
     workspace_bytes: int
+    timeout_s: float
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from repowright_tools.sandbox.engine import QUICK_S, Engine
 from repowright_tools.sandbox.environment import PATH, find_environment, make_environment
 from repowright_tools.sandbox.hardening import BoxPlan
 from repowright_tools.sandbox.labels import box_labels
-from repowright_tools.sandbox.policy import SandboxPolicy, parse_size
+from repowright_tools.sandbox.policy import SandboxPolicy
 from repowright_tools.sandbox.reaper import reap
 from repowright_tools.threads import in_thread
 
@@ -58,7 +58,7 @@ class DockerSandbox:
     @property
     def limits(self) -> Limits:
         policy = self._policy
-        return Limits(parse_size(policy.memory), policy.cpus, policy.pids, parse_size(policy.workspace))
+        return Limits(policy.memory, policy.cpus, policy.pids, policy.workspace, policy.timeout_s)
 
     async def check(self) -> SandboxHealth:
         client = await self._engine.api()
@@ -82,7 +82,7 @@ class DockerSandbox:
     async def execute(self, execution: Execution) -> ExecutionOutcome:
         await self._reap_once()
         image = execution.image or await self._base_digest()
-        room = int(parse_size(self._policy.workspace) * _FIT)
+        room = int(self._policy.workspace * _FIT)
         folder, beside = REPOSITORY.rpartition("/")[2], OUT.rpartition("/")[2]
         archive = await in_thread(pack, folder, execution.files, max_bytes=room, beside=[beside])
         name, life = f"repowright-{uuid4().hex}", execution.timeout_s + _AROUND_S
@@ -114,7 +114,10 @@ class DockerSandbox:
         try:
             found = await self._engine.call("look up an image", QUICK_S, client.inspect_image, self.image)
         except ImageMissing as error:
-            raise ImageMissing(f"the Docker engine has no image {self.image!r}, and none is pulled") from error
+            raise ImageMissing(
+                f"the Docker engine has no image {self.image!r}, and none is pulled",
+                what_to_do=f"Run `docker pull {self.image}`, or set SANDBOX_IMAGE to an image that the engine has.",
+            ) from error
         return str(found["Id"])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from repowright_tools.sandbox.archive import USER
 from repowright_tools.sandbox.client import Client
-from repowright_tools.sandbox.policy import MIB, SandboxPolicy, parse_size
+from repowright_tools.sandbox.policy import MIB, SandboxPolicy
 
 WORK = "/work"
 
@@ -56,7 +56,6 @@ def container_arguments(client: Client, policy: SandboxPolicy, plan: BoxPlan) ->
 def _host_config(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[str, Any]:
     from docker.types import LogConfig, Ulimit
 
-    memory = parse_size(policy.memory)
     largest_file = (1024 if plan.installs else 128) * MIB
     return client.create_host_config(
         init=True,
@@ -65,8 +64,8 @@ def _host_config(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[s
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true"],
         pids_limit=policy.pids,
-        mem_limit=memory,
-        memswap_limit=memory,
+        mem_limit=policy.memory,
+        memswap_limit=policy.memory,
         nano_cpus=int(policy.cpus * 10**9),
         ipc_mode="private",  # "none" would take /dev/shm away, which multiprocessing locks need
         shm_size=16 * MIB,
@@ -90,7 +89,7 @@ def _workspace(policy: SandboxPolicy, plan: BoxPlan) -> Any:
     """
     from docker.types import DriverConfig, Mount
 
-    bounds = f"size={parse_size(policy.workspace)},nr_inodes={policy.workspace_files}"
+    bounds = f"size={policy.workspace},nr_inodes={policy.workspace_files}"
     options = {"type": "tmpfs", "device": "tmpfs", "o": f"{bounds},uid={USER},gid={USER},mode=0700,nosuid,nodev"}
     driver = DriverConfig("local", options)
     return Mount(WORK, plan.name, type="volume", driver_config=driver, labels=dict(plan.labels), no_copy=True)

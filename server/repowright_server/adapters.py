@@ -1,0 +1,116 @@
+"""From settings to the adapters that stages reach through their ports. Each is made at first use."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repowright_server.settings import Settings
+
+if TYPE_CHECKING:
+    from repowright_tools.git.source import SourcePolicy
+    from repowright_tools.git.workspace import Workspace
+    from repowright_tools.github.forge import Forge
+    from repowright_tools.github.policy import ForgePolicy
+    from repowright_tools.llm.policy import ModelPolicy
+    from repowright_tools.sandbox.base import Sandbox
+
+
+class Adapters:
+    """The only place that knows which adapter a setting means, and what it needs to be told."""
+
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
+        self._settings = settings
+        self._read_only = read_only
+        self._sandbox: Sandbox | None = None
+
+    async def aclose(self) -> None:
+        """Give connections back."""
+        if self._sandbox is not None:
+            await self._sandbox.aclose()
+
+    def workspace(self, run_id: str) -> "Workspace":
+        """The run's private folder; its parent is made here, so that it is private too."""
+        from repowright_tools.git.workspace import Identity, Workspace
+
+        s = self._settings
+        base = s.workspace_base_path or s.repowright_home / "workspaces"
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Workspace(base / run_id, Identity(s.git_user_name, s.git_user_email), s.max_workspace_size)
+
+    def allowed_roots(self) -> tuple[Path, ...]:
+        """Folders that local sources may lie in."""
+        if self._settings.allowed_roots:
+            return tuple(Path(root).expanduser().resolve() for root in self._settings.allowed_roots)
+        here = Path.cwd().resolve()
+        tops = [folder for folder in (here, *here.parents) if (folder / ".git").exists()]
+        return tuple(tops[:1])
+
+    def forge(self) -> "Forge":
+        from repowright_tools.github.forge import GitHubForge
+
+        return GitHubForge(self._forge_policy())
+
+    def sandbox(self) -> "Sandbox":
+        """The one of this process: attempts share its connections, and what one of them installs."""
+        if self._sandbox is None:
+            self._sandbox = self._make_sandbox()
+        return self._sandbox
+
+    def _make_sandbox(self) -> "Sandbox":
+        from repowright_tools.sandbox.factory import build_sandbox
+        from repowright_tools.sandbox.policy import SandboxPolicy
+
+        s = self._settings
+        policy = SandboxPolicy(
+            image=s.sandbox_image,
+            memory=s.sandbox_memory,
+            cpus=s.sandbox_cpus,
+            pids=s.sandbox_pids,
+            timeout_s=s.testing_timeout,
+            ca_bundle=s.sandbox_ca_bundle,
+            host=s.docker_host,
+        )
+        return build_sandbox(s.sandbox_backend, policy)
+
+    def source_policy(self) -> "SourcePolicy":
+        from repowright_tools.git.source import SourcePolicy
+
+        forge = self._forge_policy()
+        hosts = self._settings.allowed_clone_hosts or ("github.com", forge.host)
+        return SourcePolicy(
+            allowed_roots=self.allowed_roots(),
+            clone_hosts=tuple(hosts),
+            forge_host=forge.host,
+            forge_url=forge.web_url,
+            token=forge.token,
+            max_bytes=self._settings.max_workspace_size,
+        )
+
+    def model_policy(self) -> "ModelPolicy":
+        from repowright_tools.llm.policy import ModelPolicy
+
+        s = self._settings
+        return ModelPolicy(
+            provider=s.llm_provider,
+            model=s.llm_model,
+            max_tokens=s.llm_max_tokens,
+            timeout_s=s.llm_timeout,
+            api_keys=tuple(key.get_secret_value() for key in s.anthropic_api_key),
+            base_url=s.anthropic_base_url,
+            max_retries=s.max_retries,
+            retry_initial_wait_s=s.retry_initial_wait,
+            retry_max_wait_s=s.retry_max_wait,
+            max_run_cost_usd=s.max_run_cost_usd,
+            max_call_input_tokens=s.max_call_input_tokens,
+        )
+
+    def _forge_policy(self) -> "ForgePolicy":
+        from repowright_tools.github.policy import ForgePolicy
+
+        s = self._settings
+        return ForgePolicy(
+            base_url=s.github_base_url,
+            token=None if s.github_token is None else s.github_token.get_secret_value(),
+            allowed_repositories=s.allowed_repositories,
+            allowed_roots=self.allowed_roots(),
+            read_only=self._read_only,
+        )
