@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"A setting is wrong:\n{error}")
     except RepowrightError as error:
         return _complain(f"{error.message}\n{error.what_to_do}")
+    except OSError as error:
+        return _complain(
+            f"{error.strerror or error}: {error.filename or ''}\nSet REPOWRIGHT_HOME to a folder of yours."
+        )
     except KeyboardInterrupt:
         return _complain("Interrupted; what was in progress can be resumed.")
 
@@ -72,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     approve = commands.add_parser("approve", help="say yes, or no, to what a run waits for")
     approve.add_argument("run_id", metavar="RUN")
     answer = approve.add_mutually_exclusive_group()
-    answer.add_argument("--yes", action="store_true", help="say yes without being asked again")
+    answer.add_argument("--yes", action="store_true", help="say yes without being asked")
     answer.add_argument("--no", action="store_true", help="decline")
     return parser
 

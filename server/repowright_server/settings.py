@@ -11,6 +11,7 @@ import textwrap
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -39,6 +40,13 @@ def _stages(names: tuple[str, ...]) -> tuple[str, ...]:
     if set(names) - set(DELIVERY):
         raise ValueError(f"give stages of {', '.join(DELIVERY)}")  # a misspelt pause would be none
     return names
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("give an http or https address, such as https://HOST/api/v3")
+    return value
 
 
 List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -81,7 +89,7 @@ class Settings(BaseSettings):
 
     github_token: SecretStr | None = None
     """Token for clones, pushes and pull requests on the forge; needs contents and pull requests: write."""
-    github_base_url: str = "https://api.github.com"
+    github_base_url: Annotated[str, AfterValidator(_web_address)] = "https://api.github.com"
     """REST API of the forge; for GitHub Enterprise `https://HOST/api/v3`."""
     allowed_repositories: List = ()
     """Repositories that may be pushed to, separated by commas: owner/name, host/owner/name, or the absolute path
@@ -118,7 +126,7 @@ class Settings(BaseSettings):
     """What tests run in. There is no fallback to a weaker one."""
     sandbox_image: str = "python:3.11-slim"
     """Base image of the sandbox; the engine must have it already, it is never pulled."""
-    sandbox_memory: Size = 1 << 30
+    sandbox_memory: Annotated[Size, Field(ge=32 << 20)] = 1 << 30
     """Memory of a test run in bytes; k, m and g are understood."""
     sandbox_cpus: float = Field(default=2.0, gt=0)
     """Processors of a test run."""

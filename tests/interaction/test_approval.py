@@ -132,6 +132,15 @@ async def test_a_no_in_the_terminal_fails_the_attempt(repository: Path) -> None:
     assert pushed(repository) == []
 
 
+async def test_an_n_on_the_standard_input_of_the_terminal_is_a_no(repository: Path) -> None:
+    async with connected(settings(repository)) as client:
+        waiting = await call(client, "open_pr", source=str(repository), branch="change")
+        said = approve(repository, waiting["run_id"], answer="n\n")
+
+    assert said.returncode == 1
+    assert pushed(repository) == []
+
+
 async def test_a_yes_is_bound_to_what_was_shown(repository: Path) -> None:
     """The branch moves after the yes: what would be pushed now was never approved."""
     async with connected(settings(repository)) as client:
@@ -193,10 +202,10 @@ async def test_a_run_pauses_at_a_breakpoint_until_the_operator_says_go_on(reposi
     assert done["status"] == "COMPLETE"
 
 
-def approve(repository: Path, run_id: str, *more: str) -> "subprocess.CompletedProcess[str]":
+def approve(repository: Path, run_id: str, *more: str, answer: str = "") -> "subprocess.CompletedProcess[str]":
     """The operator's terminal."""
     environment = {"PATH": os.environ["PATH"], "REPOWRIGHT_HOME": str(repository.parents[1] / "home")}
     return subprocess.run(
         [sys.executable, "-I", "-m", "repowright_server", "approve", run_id, *more],
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        env=environment, input=answer, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip

@@ -56,8 +56,9 @@ async def test_what_a_caller_sends_at_any_length_does_not_come_back_at_that_leng
 async def test_the_next_action_means_the_same_work_though_long_arguments_are_left_out_of_it(
     tmp_path: Path, repository: Path
 ) -> None:
-    async with connected(settings_for(tmp_path / "home", repository)) as client:
-        failed = await call(client, "run_tests_sandboxed", patch="x" * 200_000)
+    nowhere = settings_for(tmp_path / "home", repository, docker_host="unix:///nonexistent.sock")
+    async with connected(nowhere) as client:
+        failed = await call(client, "deliver_feature", request="x" * 19_000, open_pr=False)
         action = failed["next_actions"][0]
         again = await call(client, action["tool"], **action["arguments"])
 

@@ -83,7 +83,9 @@ class Bench:
         """Call and wait for the end."""
         with anyio.fail_after(20):
             claim = await self.dispatcher.submit(self.call(stage, run_id, submission, **own))
-            return await self.dispatcher.ended(claim.attempt)
+            attempt = await self.dispatcher.ended(claim.attempt)
+            await self.dispatcher.tell(attempt)
+            return attempt
 
 
 @asynccontextmanager

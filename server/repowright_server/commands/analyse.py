@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -15,7 +16,7 @@ from repowright_server.settings import load_settings
 
 def run(args: argparse.Namespace) -> int:
     path = args.path.expanduser().resolve()
-    settings = load_settings(allowed_roots=(str(path),))
+    settings = load_settings(allowed_roots=(str(work_tree_of(path)),))
     arguments: dict[str, Any] = {"source": str(path)} | ({"focus": args.focus} if args.focus else {})
 
     async def analyse() -> Attempt:
@@ -30,6 +31,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(_readable(attempt.result))
     return DONE
+
+
+def work_tree_of(path: Path) -> Path:
+    """The work tree that a folder lies in; the folder itself if it lies in none."""
+    return next((folder for folder in (path, *path.parents) if (folder / ".git").exists()), path)
 
 
 def complain(attempt: Attempt) -> int:

@@ -32,19 +32,24 @@ def run(args: argparse.Namespace) -> int:
             await dispatcher.store.transaction(
                 lambda db: store.set_approval(db, args.run_id, pending["digest"], granted=granted, by="terminal")
             )
-            said = "Approved" if granted else "Declined"
-            sys.stdout.write(
-                f"{said}. Call {waiting[-1].stage} with this run_id again, or: repowright runs resume {args.run_id}\n"
-            )
-            return DONE if granted else NO
+            if not granted:
+                sys.stdout.write("Declined: nothing leaves the machine.\n")
+                return NO
+            again = f"Call {waiting[-1].stage} with this run_id again, or: repowright runs resume {args.run_id}"
+            sys.stdout.write(f"Approved. {again}\n")
+            return DONE
 
     return anyio.run(decide)
 
 
 def _answer(args: argparse.Namespace) -> bool:
-    """Without --yes and --no: ask at a terminal; elsewhere the command itself is the yes."""
-    if args.no:
-        return False
-    if args.yes or not sys.stdin.isatty():
+    """Without --yes and --no: what is answered on the standard input; when that is empty, the command is the yes."""
+    if args.yes or args.no:
+        return bool(args.yes)
+    if sys.stdin.isatty():
+        sys.stdout.write("Say yes to exactly this? [y/N] ")
+        sys.stdout.flush()
+    line = sys.stdin.readline()
+    if not line and not sys.stdin.isatty():
         return True
-    return input("Say yes to exactly this? [y/N] ").strip().lower() in ("y", "yes")
+    return line.strip().lower() in ("y", "yes")

@@ -20,7 +20,8 @@ def run(args: argparse.Namespace) -> int:
 
     found = anyio.run(check)
     for each in found:
-        sys.stdout.write(f"{'ok  ' if each.ok else 'FAIL'} {each.name:<8} {each.detail}\n")
+        verdict = "ok  " if each.ok else "warn" if each.optional else "FAIL"
+        sys.stdout.write(f"{verdict} {each.name:<8} {each.detail}\n")
         if not each.ok:
             sys.stdout.write(f"              {each.mend}\n")
-    return DONE if all(each.ok for each in found) else NO
+    return DONE if all(each.ok or each.optional for each in found) else NO

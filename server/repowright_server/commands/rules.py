@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import anyio
 
-from repowright_server.commands.analyse import complain
+from repowright_server.commands.analyse import complain, work_tree_of
 from repowright_server.commands.exits import DONE, NO
 from repowright_server.commands.session import call_of, perform, session
 from repowright_server.runs.run import Attempt, Status
@@ -16,7 +16,7 @@ from repowright_tools.generate_cursor_rules.models import Target
 
 def run(args: argparse.Namespace) -> int:
     path = args.path.expanduser().resolve()
-    settings = load_settings(allowed_roots=(str(path),))
+    settings = load_settings(allowed_roots=(str(work_tree_of(path)),))
     mode = "check" if args.check else "write" if args.write else "preview"
     arguments: dict[str, Any] = {"source": str(path), "mode": mode}
     if args.target or args.check:

@@ -47,9 +47,12 @@ async def _show(engine: "Engine", args: argparse.Namespace) -> int:
     if args.json:
         sys.stdout.write(json.dumps(state.evidence() | {"results": state.results}, indent=1) + "\n")
         return DONE
+    dispatcher = await engine.dispatcher()
     sys.stdout.write(f"run {state.run.id} on {state.run.source.get('source')}\n")
     for each in state.latest:
-        sys.stdout.write(f"  {each.stage:<22} {each.status:<15} {each.status_message}\n")
+        gone = each.active and not dispatcher.is_alive(state.run)
+        said = f"interrupted: go on with `repowright runs resume {state.run.id}`" if gone else each.status_message
+        sys.stdout.write(f"  {each.stage:<22} {each.status:<15} {said}\n")
     cost = state.cost(None)
     price = "price unknown" if cost.usd is None else f"{cost.usd:.4f} USD"
     sys.stdout.write(f"cost: {price}, {cost.input_tokens} tokens in, {cost.output_tokens} out, {cost.calls} calls\n")

@@ -34,6 +34,10 @@ def run(args: argparse.Namespace) -> int:
 
 def cannot_start(settings: Settings) -> str | None:
     """Why a server with these settings would be of no use; None when it would."""
+    from repowright_tools.llm.factory import PROVIDERS
+
+    if settings.llm_provider not in PROVIDERS:
+        return f"LLM_PROVIDER is {settings.llm_provider!r}, which is none of: {', '.join(PROVIDERS)}."
     if settings.llm_provider == "anthropic" and not settings.anthropic_api_key:
         return (
             "LLM_PROVIDER is anthropic, but ANTHROPIC_API_KEY is not set.\n"

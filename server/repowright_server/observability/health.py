@@ -21,12 +21,16 @@ MOST_S = 15.0
 
 @dataclass(frozen=True)
 class Health:
-    """The outcome of one check; `mend` says what to do about a failure."""
+    """The outcome of one check; `mend` says what to do about a failure.
+
+    A check is optional if what it is about is needed for some stages only, and nobody has begun to set it up.
+    """
 
     name: str
     ok: bool
     detail: str
     mend: str = ""
+    optional: bool = False
 
 
 async def check_all(engine: "Engine") -> list[Health]:
@@ -86,27 +90,28 @@ async def _roots(engine: "Engine") -> Health:
 
 async def _model(engine: "Engine") -> Health:
     from repowright_server.commands.serve import cannot_start
-    from repowright_tools.llm.factory import PROVIDERS
 
-    provider = engine.settings.llm_provider
-    if provider not in PROVIDERS:
-        mend = f"Set LLM_PROVIDER to one of: {', '.join(PROVIDERS)}."
-        return Health("model", ok=False, detail=f"unknown provider {provider}", mend=mend)
-    reason = cannot_start(engine.settings)
+    provider, reason = engine.settings.llm_provider, cannot_start(engine.settings)
     if reason is not None:
-        return Health("model", ok=False, detail="no API key", mend=reason.replace("\n", " "))
+        return Health("model", ok=False, detail=f"{provider} cannot be used", mend=reason.replace("\n", " "))
     keys = len(engine.settings.anthropic_api_key)
     return Health("model", ok=True, detail=f"{provider}{f' with {keys} key(s), not called here' if keys else ''}")
 
 
 async def _sandbox(engine: "Engine") -> Health:
-    health = await engine.adapters.sandbox().check()
-    return Health("sandbox", ok=True, detail=str(health))
+    bundle = engine.settings.sandbox_ca_bundle
+    if bundle is not None and not await anyio.Path(bundle).is_file():
+        return Health("sandbox", ok=False, detail=f"there is no {bundle}", mend="Set SANDBOX_CA_BUNDLE to a PEM file.")
+    found = await engine.adapters.sandbox().check()
+    return Health("sandbox", ok=True, detail=f"{found.backend} {found.version} has {found.image}")
 
 
 async def _forge(engine: "Engine") -> Health:
-    login = await engine.adapters.forge().login()
     allowed = engine.settings.allowed_repositories
+    if engine.settings.github_token is None and not allowed:
+        mend = "Set GITHUB_TOKEN and ALLOWED_REPOSITORIES to open pull requests; everything else works without."
+        return Health("forge", ok=False, detail="not set up: nothing can be pushed", mend=mend, optional=True)
+    login = await engine.adapters.forge().login()
     if not allowed:
         mend = "Set ALLOWED_REPOSITORIES to the repositories that may be pushed to."
         return Health("forge", ok=False, detail=f"signed in as {login}, but no repository may be pushed to", mend=mend)

@@ -92,7 +92,8 @@ def _chain(structlog: Any) -> list[Any]:
 
 
 def _daily_file(folder: Path) -> logging.Handler:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # each by itself: parents would get the default mode
+    folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / "repowright.log"
     os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
     return TimedRotatingFileHandler(path, "midnight", backupCount=KEPT_DAYS, utc=True, encoding="utf-8", delay=True)

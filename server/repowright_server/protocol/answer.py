@@ -165,6 +165,8 @@ def _next_actions(attempt: Attempt, stage: AnyStage) -> list[WireAction]:
                 WireAction(tool=each.tool, arguments=again | each.arguments, why=each.why)
                 for each in stage.next_actions(result)
             ]
+        case Status.FAILED if not (attempt.error or {}).get("retryable"):
+            return []  # the same call would fail the same way: `what_to_do` says what comes first
         case Status.FAILED | Status.CANCELLED:
             why = "try again; what was finished and journalled is not repeated"
             return [WireAction(tool=attempt.stage, arguments=_repeat(attempt), why=why)]

@@ -70,6 +70,8 @@ def write() -> None:
 
 def _tool(name: str, title: str, description: str, own: type[BaseModel], result: type[BaseModel], hints: Hints) -> Tool:
     schema = schema_of(own)
+    if name in run_tools.RUN_TOOLS:
+        schema = schema | {"required": ["run_id"]}
     common = schema_of(Common)["properties"]
     return Tool(
         name=name,

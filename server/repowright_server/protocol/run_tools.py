@@ -7,7 +7,7 @@ import anyio
 from pydantic import BaseModel, ConfigDict, Field
 
 from repowright_server.protocol import answer, artifacts
-from repowright_server.protocol.envelope import CANCEL_RUN, GET_RUN, Envelope, WireCost, WireError
+from repowright_server.protocol.envelope import CANCEL_RUN, GET_RUN, Envelope, WireAction, WireCost, WireError
 from repowright_server.runs.run import Attempt, Status
 from repowright_tools.errors import InvalidArguments
 from repowright_tools.models import Strict
@@ -88,11 +88,19 @@ async def _envelope(engine: "Engine", tool: str, run_id: str) -> Envelope:
     """The call itself is complete; the run's own status is in the message and in `result.stages`."""
     state = await engine.state(run_id)
     last = state.attempts[-1] if state.attempts else None
+    dispatcher = await engine.dispatcher()
+    actions: list[WireAction] = []
+    if last is not None:
+        await dispatcher.tell(last)
+        if last.active and not dispatcher.is_alive(state.run):
+            why = "its server is gone: this goes on where it stopped, and repeats nothing that was finished"
+            actions.append(WireAction(tool=last.stage, arguments={"run_id": run_id}, why=why))
     stages = [_stage_state(state, each) for each in state.latest]
     result = RunResult(stages=stages, results=state.results)
-    message = (
-        "nothing was called on the run yet" if last is None else f"{last.stage} is {last.status}: {last.status_message}"
-    )
+    message = "nothing was called on the run yet"
+    if last is not None:
+        said = "interrupted, its server is gone" if actions else last.status_message
+        message = f"{last.stage} is {last.status}: {said}"
     return Envelope(
         run_id=run_id,
         stage=tool,
@@ -102,6 +110,7 @@ async def _envelope(engine: "Engine", tool: str, run_id: str) -> Envelope:
         input_required=None if last is None else answer.input_of(last),
         error=None if last is None or last.error is None else WireError.model_validate(last.error),
         cost=WireCost(**asdict(state.cost(None))),
+        next_actions=actions,
         artifacts=answer.links(run_id, await artifacts.all_texts(engine, run_id)),
     )
 

@@ -111,4 +111,5 @@ async def _call_stage(
 async def result_of(engine: "Engine", attempt: Attempt) -> CallToolResult:
     stage = engine.stages[attempt.stage]
     state = await engine.state(attempt.run_id)
+    await (await engine.dispatcher()).tell(attempt)
     return tool_result(envelope_of(attempt, stage, state.cost(attempt.stage)), summary_of(attempt, stage))

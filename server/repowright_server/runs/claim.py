@@ -2,6 +2,7 @@
 
     same key      in progress                         -> attach
                   COMPLETE                            -> its result again
+                  FAILED, and no caller knows it yet  -> the failure, once: no outcome is lost between two polls
                   FAILED, CANCELLED                   -> a new attempt that resumes from the journal
                   INPUT_REQUIRED                      -> as it is, or on with it when there is an answer
                   in progress, but its process died   -> the same attempt goes on here
@@ -69,6 +70,8 @@ class Claims:
             return self._start(db, run, call, key)
         if latest.status is Status.COMPLETE:
             return Claim(run, latest, execute=False) if call.known_to(latest) else self._restart(db, run, call, latest)
+        if latest.status is Status.FAILED and not latest.told and call.known_to(latest):
+            return Claim(run, latest, execute=False)
         if latest.status in (Status.FAILED, Status.CANCELLED):
             return self._restart(db, run, call, latest)
         if latest.status is Status.INPUT_REQUIRED and call.known_to(latest) and not self._approved(db, latest):
@@ -122,7 +125,7 @@ class Claims:
         known = store.run_of(db, call.run_id)
         if known is None or known.principal != call.principal:
             raise UnknownRun(f"there is no run {call.run_id}")
-        if call.source is not None and dict(call.source) != known.source:
+        if call.source is not None and call.source["location"] != known.source["location"]:
             raise InvalidArguments(f"run {known.id} is bound to {known.source.get('source')}; leave `source` out")
         ref = call.arguments.get("ref")
         if ref is not None and ref != known.source.get("ref"):

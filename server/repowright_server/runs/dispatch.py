@@ -120,6 +120,11 @@ class Dispatcher:
         rows = await self.store.transaction(lambda db: store.events_of(db, attempt.run_id))
         return str(rows[-1]["body"]["text"]) if rows else attempt.status_message
 
+    async def tell(self, attempt: Attempt) -> None:
+        """A caller gets the attempt as it is now: a failure is no news any more, and the next call tries again."""
+        if attempt.status is Status.FAILED and not attempt.told:
+            await self.store.transaction(lambda db: store.change_attempt(db, attempt.id, told=True))
+
     async def attempt(self, attempt_id: int) -> Attempt:
         return await self.store.transaction(lambda db: store.attempt_of(db, attempt_id))
 
@@ -162,6 +167,10 @@ class Dispatcher:
             await self._ask_to_cancel(run_id, "unattended")
         except RepowrightError as error:  # nobody waits for it, and it must not take the server with it
             logger(__name__).warning("cannot pass a cancellation on", run_id=run_id, reason=error.message)
+
+    def is_alive(self, run: Run) -> bool:
+        """Whether some server process, this one or another, executes something on the run."""
+        return self._presence.is_alive(run.holder)
 
     async def _is_executed(self, run_id: str) -> bool:
         run = await self.store.transaction(lambda db: store.run_of(db, run_id))

@@ -65,7 +65,8 @@ def describe(event: Event) -> str:
         case ModelCallEvent():
             price = "price unknown" if event.usd is None else f"{event.usd:.4f} USD"
             tokens = f"{event.input_tokens} in, {event.output_tokens} out"
-            return f"{event.provider} {event.model or ''} answered {event.ask}: {tokens}, {price}"
+            who = " ".join(filter(None, (event.provider, event.model)))
+            return f"{who} answered {event.ask}: {tokens}, {price}"
         case ContextShortenedEvent():
             return f"context of {event.ask} shortened from {event.before} to {event.after} tokens ({event.dropped})"
         case BreakpointEvent():

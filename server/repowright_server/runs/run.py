@@ -65,6 +65,7 @@ class Attempt(Record):
         pending: what an INPUT_REQUIRED attempt waits for (Pending as JSON).
         error: the error of a FAILED attempt, as in the envelope.
         dropped: whether a later attempt of an earlier stage made its result void.
+        told: whether a caller has had the news that it failed: until then the next call gets them, and starts nothing.
         started, ended: seconds since the epoch.
     """
 
@@ -84,6 +85,7 @@ class Attempt(Record):
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     dropped: bool = False
+    told: bool = False
     started: float
     ended: float | None = None
 

@@ -114,6 +114,7 @@ def add_attempt(connection: Connection, **values: Any) -> Attempt:
         "submissions": [],
         "submission": [],
         "dropped": False,
+        "told": False,
         "started": time.time(),
         "parent": None,
     }

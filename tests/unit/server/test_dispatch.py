@@ -142,6 +142,24 @@ async def test_a_failed_attempt_is_tried_again_and_resumes_from_the_journal(tmp_
     assert paid == ["paid"]
 
 
+async def test_a_failure_that_no_caller_has_heard_of_is_told_before_anything_is_tried_again(tmp_path: Path) -> None:
+    work = Counter()
+
+    async def act(ctx: StageContext) -> str:
+        await work(ctx)
+        raise InvalidArguments("no")
+
+    async with bench(tmp_path, Toy("one", act)) as runs:
+        claim = await runs.dispatcher.submit(runs.call("one"))
+        await runs.dispatcher.ended(claim.attempt)  # in the background, as after a call that could not wait
+        told = await runs.finished("one", claim.run.id)
+        tried_again = await runs.finished("one", claim.run.id)
+
+    assert (told.id, told.status) == (claim.attempt.id, Status.FAILED)
+    assert tried_again.id != told.id
+    assert work.count == 2
+
+
 async def test_an_attempt_waits_for_a_submission_and_goes_on_with_it(tmp_path: Path) -> None:
     async def act(ctx: StageContext) -> str:
         return await cast(Submitted, cast(Any, ctx.model)).word(ctx.journal, "greeting")

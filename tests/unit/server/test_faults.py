@@ -65,6 +65,7 @@ async def test_an_outcome_that_cannot_be_written_fails_the_attempt_as_soon_as_it
         state.full = False
         with anyio.fail_after(5):
             ended = await runs.dispatcher.ended(claim.attempt)
+        await runs.dispatcher.tell(ended)
         again = await runs.finished("one", claim.run.id)
 
     assert (ended.status, (ended.error or {})["code"]) == (Status.FAILED, "state_unavailable")

@@ -51,7 +51,9 @@ def test_the_environment_wins_over_the_file_and_lists_are_split(
     assert settings.sandbox_memory == 512 * 1024 * 1024
 
 
-@pytest.mark.parametrize(("text", "size"), [("512m", 512 << 20), ("1g", 1 << 30), ("1.5G", 3 << 29), ("64KB", 65536)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("512m", 512 << 20), ("1g", 1 << 30), ("1.5G", 3 << 29), ("65536KB", 64 << 20)]
+)
 def test_sizes_are_read_as_docker_spells_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, size: int
 ) -> None:
