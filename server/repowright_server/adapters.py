@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from repowright_server.settings import Settings
 
 if TYPE_CHECKING:
-    from repowright_tools.git.source import SourcePolicy
+    from repowright_tools.git.policy import SourcePolicy
     from repowright_tools.git.workspace import Workspace
     from repowright_tools.github.forge import Forge
     from repowright_tools.github.policy import ForgePolicy
@@ -72,7 +72,7 @@ class Adapters:
         return build_sandbox(s.sandbox_backend, policy)
 
     def source_policy(self) -> "SourcePolicy":
-        from repowright_tools.git.source import SourcePolicy
+        from repowright_tools.git.policy import SourcePolicy
 
         forge = self._forge_policy()
         hosts = self._settings.allowed_clone_hosts or ("github.com", forge.host)

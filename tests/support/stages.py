@@ -12,7 +12,7 @@ from repowright_server.runs.call import StageCall
 from repowright_server.runs.dispatch import Dispatcher
 from repowright_server.runs.execution import Execution
 from repowright_server.runs.journal import RunJournal
-from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_of
+from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_for
 from repowright_server.runs.recovery import Presence
 from repowright_server.runs.run import Attempt
 from repowright_server.runs.store import Store
@@ -98,7 +98,7 @@ async def bench(home: Path, *stages: AnyStage, most: int = 4, timeout_s: float =
     async def context(
         execution: Execution, attempt: Attempt, nested: Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
     ) -> StageContext:
-        results = await state.transaction(lambda db: results_of(db, execution.run.id))
+        results = await state.transaction(lambda db: results_for(db, attempt))
         journal = RunJournal(state, execution.run.id, attempt.stage, attempt.scope)
         out: Any = OutOfReach("port")
         return StageContext(

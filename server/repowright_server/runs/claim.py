@@ -94,7 +94,7 @@ class Claims:
         return store.attempt_of(db, latest.id)
 
     def latest(self, db: Connection, run_id: str, stage: str) -> Attempt | None:
-        found = [each for each in store.attempts_of(db, run_id) if each.stage == stage and not each.dropped]
+        found = [each for each in store.attempts_of(db, run_id) if each.stage == stage and each.dropped_by is None]
         return found[-1] if found else None
 
     def key(self, db: Connection, run_id: str, stage: AnyStage, arguments: Mapping[str, Any]) -> str:
@@ -182,14 +182,15 @@ class Claims:
     def _add(
         self, db: Connection, run_id: str, stage: str, key: str, arguments: dict[str, Any], **more: Any
     ) -> Attempt:
-        self._drop_later(db, run_id, stage)
         values = {
             "scope": key,
             "call": "",
             "status": Status.IN_PROGRESS,
             "status_message": f"{stage} is about to start",
         }
-        return store.add_attempt(db, run_id=run_id, stage=stage, key=key, arguments=arguments, **(values | more))
+        attempt = store.add_attempt(db, run_id=run_id, stage=stage, key=key, arguments=arguments, **(values | more))
+        self._drop_later(db, attempt)
+        return attempt
 
     def _lease(self, db: Connection, run: Run, attempt: Attempt) -> Claim:
         store.change_run(db, run.id, holder=self._holder, cancel=None)
@@ -202,10 +203,10 @@ class Claims:
                 message = f"{each.stage} was interrupted, and another stage was called since"
                 store.change_attempt(db, each.id, status=Status.CANCELLED, ended=time.time(), status_message=message)
 
-    def _drop_later(self, db: Connection, run_id: str, stage: str) -> None:
-        if stage not in self._order:
+    def _drop_later(self, db: Connection, attempt: Attempt) -> None:
+        if attempt.stage not in self._order:
             return
-        later = self._order[self._order.index(stage) + 1 :]
-        for each in store.attempts_of(db, run_id):
-            if each.stage in later and not each.dropped and not each.active:
-                store.change_attempt(db, each.id, dropped=True)
+        later = self._order[self._order.index(attempt.stage) + 1 :]
+        for each in store.attempts_of(db, attempt.run_id):
+            if each.stage in later and each.dropped_by is None and not each.active:
+                store.change_attempt(db, each.id, dropped_by=attempt.scope)

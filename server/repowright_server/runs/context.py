@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 
 from repowright_server.runs import store
 from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of
-from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_of
+from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_for
 from repowright_server.runs.run import digest
 from repowright_server.runs.store import Store
 from repowright_server.settings import Settings
@@ -54,7 +54,7 @@ class Contexts:
         journal = RunJournal(self._store, run_id, attempt.stage, attempt.scope)
         automatic = self._settings.approval_policy == "auto"
         approval = OperatorApproval(self._store, run_id, journal, automatic=automatic)
-        results = await self._store.transaction(lambda db: results_of(db, run_id))
+        results = await self._store.transaction(lambda db: results_for(db, attempt))
         await self._pause(execution, attempt, approval, results)
         return StageContext(
             run_id=run_id,

@@ -1,6 +1,6 @@
 """The ports of a stage that are kept in the store: earlier results, the operator's yes, answers, nested stages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from repowright_server.runs import store
 from repowright_server.runs.journal import RunJournal
-from repowright_server.runs.run import Status
+from repowright_server.runs.run import Attempt, Status
 from repowright_server.runs.store import Store
 from repowright_tools.errors import ApprovalDeclined
 from repowright_tools.models import StageArguments
@@ -31,8 +31,19 @@ class StoredResults:
 
 def results_of(db: Connection, run_id: str) -> dict[str, dict[str, Any]]:
     """The latest complete result of each stage that still stands."""
-    latest = {each.stage: each for each in store.attempts_of(db, run_id) if not each.dropped}
-    done = {name: each.result for name, each in latest.items() if each.status is Status.COMPLETE}
+    latest = {each.stage: each for each in store.attempts_of(db, run_id) if each.dropped_by is None}
+    return _complete(latest.values())
+
+
+def results_for(db: Connection, attempt: Attempt) -> dict[str, dict[str, Any]]:
+    """The results that an attempt may use: those that stand, and what it replaces, which a second try learns from."""
+    before = [each for each in store.attempts_of(db, attempt.run_id) if each.id < attempt.id]
+    replaced = [each for each in before if each.stage == attempt.stage or each.dropped_by == attempt.scope]
+    return _complete(replaced) | results_of(db, attempt.run_id)
+
+
+def _complete(attempts: Iterable[Attempt]) -> dict[str, dict[str, Any]]:
+    done = {each.stage: each.result for each in attempts if each.status is Status.COMPLETE}
     return {name: result for name, result in done.items() if result is not None}
 
 

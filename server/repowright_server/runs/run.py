@@ -64,7 +64,7 @@ class Attempt(Record):
         submission: an answer that was handed in and not yet consumed, as a list of none or one.
         pending: what an INPUT_REQUIRED attempt waits for (Pending as JSON).
         error: the error of a FAILED attempt, as in the envelope.
-        dropped: whether a later attempt of an earlier stage made its result void.
+        dropped_by: scope of the later attempt of an earlier stage that made its result void; None while it stands.
         told: whether a caller has had the news that it failed: until then the next call gets them, and starts nothing.
         started, ended: seconds since the epoch.
     """
@@ -84,7 +84,7 @@ class Attempt(Record):
     pending: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
-    dropped: bool = False
+    dropped_by: str | None = None
     told: bool = False
     started: float
     ended: float | None = None

@@ -35,7 +35,7 @@ attempts = sa.Table(
     sa.Column("pending", sa.JSON(none_as_null=True)),
     sa.Column("result", sa.JSON(none_as_null=True)),
     sa.Column("error", sa.JSON(none_as_null=True)),
-    sa.Column("dropped", sa.Boolean, nullable=False),
+    sa.Column("dropped_by", sa.String),
     sa.Column("told", sa.Boolean, nullable=False),
     sa.Column("started", sa.Float, nullable=False),
     sa.Column("ended", sa.Float),

@@ -25,7 +25,7 @@ class RunState:
     @property
     def latest(self) -> list[Attempt]:
         """The latest attempt of each stage that still stands, in the order in which the stages were first called."""
-        newest = {each.stage: each for each in self.attempts if not each.dropped}
+        newest = {each.stage: each for each in self.attempts if each.dropped_by is None}
         return list(newest.values())
 
     def cost(self, stage: str | None) -> Cost:

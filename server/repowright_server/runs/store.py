@@ -113,7 +113,6 @@ def add_attempt(connection: Connection, **values: Any) -> Attempt:
     blank: dict[str, Any] = {
         "submissions": [],
         "submission": [],
-        "dropped": False,
         "told": False,
         "started": time.time(),
         "parent": None,

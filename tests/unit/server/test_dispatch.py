@@ -10,7 +10,7 @@ from repowright_server.runs import store
 from repowright_server.runs.run import Status
 from repowright_tools.errors import InvalidArguments, StageBusy, UnknownRun
 from repowright_tools.stage import StageContext
-from support.stages import Gate, Submitted, Toy, bench
+from support.stages import Gate, Submitted, Toy, ToyResult, bench
 
 pytestmark = pytest.mark.anyio
 
@@ -80,7 +80,21 @@ async def test_another_key_makes_a_new_attempt_and_drops_the_results_of_later_st
         await runs.finished("one", first.run_id, word="b")
         standing = await runs.store.transaction(lambda db: store.attempts_of(db, first.run_id))
 
-    assert [(each.stage, each.dropped) for each in standing] == [("one", False), ("two", True), ("one", False)]
+    kept = [(each.stage, each.dropped_by is None) for each in standing]
+    assert kept == [("one", True), ("two", False), ("one", True)]
+
+
+async def test_an_attempt_sees_the_results_that_it_replaces(tmp_path: Path) -> None:
+    async def recall(ctx: StageContext) -> str:
+        seen = [ctx.results.get(name, ToyResult) for name in ("one", "two")]
+        return "+".join(each.said for each in seen if each is not None) + "|"
+
+    async with bench(tmp_path, Toy("one", recall), Toy("two", say)) as runs:
+        first = await runs.finished("one", word="a")
+        await runs.finished("two", first.run_id)
+        again = await runs.finished("one", first.run_id, word="b")
+
+    assert again.result == {"said": "|a+done|b"}
 
 
 async def test_a_result_that_a_stage_builds_on_is_part_of_its_key(tmp_path: Path) -> None:
