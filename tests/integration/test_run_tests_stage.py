@@ -1,24 +1,18 @@
 """run_tests_sandboxed on real repositories with a real engine. No network: the image's own pytest runs the tests."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from textwrap import dedent
-from typing import Any
 
 import anyio
 import pytest
 
 from repowright_tools.errors import CommandUnknown, InstallFailed, InvalidArguments, PatchRejected
 from repowright_tools.events import TaskEvent
-from repowright_tools.index.index import Index
 from repowright_tools.models import GeneratedCode, TestReport
-from repowright_tools.run_tests_sandboxed.models import RunTestsArguments
-from repowright_tools.run_tests_sandboxed.stage import RunTestsSandboxed
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
 from support.docker import boxes_of
-from support.ports import MemoryJournal, RecordedEvents, bound, stage_context
+from support.projects import Project
 from support.repositories import commit_all, git, make_repository, write_files
 
 pytestmark = [pytest.mark.docker, pytest.mark.anyio]
@@ -26,45 +20,6 @@ pytestmark = [pytest.mark.docker, pytest.mark.anyio]
 ADD = {"calc.py": "def add(a, b):\n    return a + b\n"}
 TEST_ADD = {"test_calc.py": "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"}
 ONLY_IN_A_BOX = "import os\nif not os.path.exists('/.dockerenv'):\n    os._exit(99)\n"
-
-
-class Folder:
-    """The one part of a workspace that the stage uses."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-
-class Project:
-    """A repository under test, and the stage on it."""
-
-    def __init__(self, folder: Path, sandbox: DockerSandbox) -> None:
-        self.root = folder / "project"
-        self._sandbox = sandbox
-        self._scratch = folder / "workspace"
-        self.journal = MemoryJournal()
-        self.events = RecordedEvents()
-        self.results: dict[str, Any] = {}
-        self.commit = ""
-
-    def start(self, files: Mapping[str, str]) -> None:
-        self.commit = make_repository(self.root, {name: dedent(text) for name, text in files.items()})
-
-    def change(self, files: Mapping[str, str]) -> None:
-        write_files(self.root, {name: dedent(text) for name, text in files.items()})
-
-    async def test(self, **arguments: Any) -> TestReport:
-        ctx = stage_context(
-            bound(self.root, self.commit),
-            results=self.results,
-            sandbox=self._sandbox,
-            workspace=Folder(self._scratch),
-            index=Index(),
-            journal=self.journal,
-            events=self.events,
-        )
-        given = {"command": "pytest", "setup_network": False, "timeout_s": 60} | arguments
-        return await RunTestsSandboxed().run(ctx, RunTestsArguments.model_validate(given))
 
 
 @pytest.fixture

@@ -30,7 +30,12 @@ def classify(
         _outcome(cases, None if before is None else _class(cases, before.get(cases[0].id), same_tree))
         for cases in seen.values()
     ]
-    gone = [case for case in baseline or [] if case.id not in seen]
+    collected = {name.partition("::")[0] for name in seen if "::" in name}
+    gone = [
+        case
+        for case in baseline or []
+        if case.id not in seen and not (case.is_uncollected and case.id in collected)  # its tests are there now
+    ]
     return found + [_outcome([case], "vanished") for case in gone]
 
 

@@ -8,11 +8,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from repowright_tools.errors import InvalidArguments
+from repowright_tools.run_tests_sandboxed.selection import read_selector, selection
 from repowright_tools.sandbox.base import OUT
+from repowright_tools.secrets import redact, strip_invisible
 
 REPORT = "junit.xml"
 """The file in `OUT` that per-test results are read from."""
-_REPORT_OPTIONS = f"--junitxml={OUT}/{REPORT} -o junit_family=xunit2 -p no:cacheprovider"
+_REPORT_OPTIONS = (
+    f"--junitxml={OUT}/{REPORT} -o junit_family=xunit2 -p no:cacheprovider"
+    " --continue-on-collection-errors"  # a file that never could be imported must not keep the others from being tested
+)
 REPORT_VARIABLES = {
     "PYTEST_ADDOPTS": _REPORT_OPTIONS,
     "JEST_JUNIT_OUTPUT_FILE": f"{OUT}/{REPORT}",
@@ -23,32 +28,76 @@ REPORT_VARIABLES = {
 _SHELL = re.compile(r"[;&|<>()$`\\\n*?#~{}!]")
 _RUNNERS = {("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run"), ("rye", "run"), ("hatch", "run")}
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_LIKE_UNITTEST = ["-o", "python_files=test*.py"]
+
+
+_QUOTED = 120
 
 
 @dataclass(frozen=True)
 class TestCommand:
-    """A line for `sh`. `reports` means that every test is reported, so that a missing report is suspicious."""
+    """What runs the tests.
+
+    Attributes:
+        line: for `sh`.
+        reports: every test is reported, so that a missing report is suspicious.
+        selects: a selector narrows what the command runs.
+        remarks: what a reader of the results must know of what was run.
+    """
 
     __test__ = False
 
     line: str
     reports: bool
+    selects: bool = False
+    remarks: tuple[str, ...] = ()
 
 
-def test_command(command: str, selector: str | None, paths: Collection[str]) -> TestCommand:
-    """The line that runs `command` on the tests that `selector` names; `paths` are the files of the repository.
+def check_arguments(command: str | None, selector: str | None) -> None:
+    """Refuse what no repository could make right. Raises InvalidArguments."""
+    if selector is not None:
+        read_selector(selector)
+        if command and _pytest_arguments(command) is None:
+            raise _unselectable()
+
+
+def test_command(command: str, selector: str | None, paths: Collection[str], *, by_caller: bool) -> TestCommand:
+    """What runs `command` on the tests that `selector` names.
+
+    Args:
+        command: a line for `sh`.
+        selector: see `read_selector`; None for all tests.
+        paths: the files of the repository.
+        by_caller: the command is the caller's, not the repository's own.
 
     Raises:
         InvalidArguments: a selector for a command that is not pytest, or one that cannot be read.
     """
     words = _pytest_arguments(command)
+    remarks: list[str] = []
+    if selector is not None:
+        remarks.append(f"only {_quoted(selector)} was run, not the whole suite")
+    if by_caller:
+        remarks.append(f"run with the command {_quoted(command)}")
     if words is None:
         if selector is not None:
-            raise InvalidArguments("`selector` works with pytest only; put the selection into `command` instead")
-        return TestCommand(command, reports=False)
-    chosen = [] if selector is None else _selection(selector, paths)
+            raise _unselectable()
+        return TestCommand(command, reports=False, remarks=tuple(remarks))
+    if words[:2] == _LIKE_UNITTEST:
+        remarks.append("pytest ran the tests in place of unittest")
+    chosen = [] if selector is None else selection(selector, paths)
     line = shlex.join(["python3", "-m", "pytest", *words, *_REPORT_OPTIONS.split(), *chosen])
-    return TestCommand(line, reports=True)
+    return TestCommand(line, reports=True, selects=selector is not None, remarks=tuple(remarks))
+
+
+def _unselectable() -> InvalidArguments:
+    return InvalidArguments("`selector` works with pytest only; put the selection into `command` instead")
+
+
+def _quoted(text: str) -> str:
+    """The text on one line between backticks, shortened and without what could be taken for the end of it."""
+    line = " ".join(redact(strip_invisible(text)).split()).replace("`", "'")
+    return f"`{line if len(line) <= _QUOTED else line[: _QUOTED - 3] + '...'}`"
 
 
 def _pytest_arguments(command: str) -> list[str] | None:
@@ -79,23 +128,4 @@ def _from_unittest(arguments: list[str]) -> list[str] | None:
         return None
     if folders and "discover" not in arguments:
         return None
-    return ["-o", "python_files=test*.py", *folders]
-
-
-def _selection(selector: str, paths: Collection[str]) -> list[str]:
-    try:
-        words = shlex.split(selector)
-    except ValueError as error:
-        raise InvalidArguments(f"`selector` cannot be read: {error}") from error
-    if not words:
-        raise InvalidArguments("`selector` is empty; leave it out to run all tests")
-    if _is_path(selector, paths):  # a node id may hold spaces
-        return [selector]
-    if words[0].startswith("-") or all(_is_path(word, paths) for word in words):
-        return words
-    return ["-k", selector]
-
-
-def _is_path(word: str, paths: Collection[str]) -> bool:
-    path = word.partition("::")[0].removeprefix("./").rstrip("/")
-    return any(known == path or known.startswith(f"{path}/") for known in paths)
+    return [*_LIKE_UNITTEST, *folders]

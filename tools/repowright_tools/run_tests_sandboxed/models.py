@@ -7,6 +7,10 @@ from pydantic import Field
 from repowright_tools.models import Result, Source, StageArguments
 
 CaseOutcome = Literal["passed", "failed", "skipped", "error"]
+SELECTED_NOTHING = "the selector matched no test"
+"""How the reason of a report begins whose selector is wrong."""
+COLLECTION_FAILURE = "collection failure"
+"""How pytest's report marks a file that it could not read tests from."""
 
 
 class RunTestsArguments(StageArguments):
@@ -16,7 +20,8 @@ class RunTestsArguments(StageArguments):
     )
     command: str | None = Field(default=None, description="Test command; found in the repository when left out.")
     selector: str | None = Field(
-        default=None, description="Which tests: paths, node ids, pytest options, or an expression as for -k."
+        default=None,
+        description="Which tests: paths, node ids, -k or -m with an expression, or an expression as for -k.",
     )
     baseline: bool = Field(default=True, description="Also test the base commit, to tell new failures from old ones.")
     repeat: int = Field(default=1, ge=1, le=10, description="How often to run the tests, to find flaky ones.")
@@ -33,6 +38,11 @@ class Case(Result):
     outcome: CaseOutcome
     duration_s: float
     message: str | None = None
+
+    @property
+    def is_uncollected(self) -> bool:
+        """Whether this is no test, but a file whose tests pytest could not find out (import or syntax error)."""
+        return self.outcome == "error" and (self.message or "").startswith(COLLECTION_FAILURE)
 
 
 class Run(Result):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from repowright_tools.models import TestReport
-from repowright_tools.run_tests_sandboxed.models import RunTestsArguments
+from repowright_tools.run_tests_sandboxed.models import COLLECTION_FAILURE, SELECTED_NOTHING, RunTestsArguments
 from repowright_tools.stage import Artifact, Hints, NextAction, Stage, StageContext
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class RunTestsSandboxed(Stage[RunTestsArguments, TestReport]):
     hints = Hints(read_only=True, destructive=False, idempotent=True, open_world=False)
     builds_on = ("generate_code",)
 
+    def require(self, args: RunTestsArguments, *, starts_run: bool) -> None:
+        from repowright_tools.run_tests_sandboxed.command import check_arguments
+
+        check_arguments(args.command, args.selector)
+
     async def run(self, ctx: StageContext, args: RunTestsArguments) -> TestReport:
         from repowright_tools.run_tests_sandboxed.testing import test_change
 
@@ -51,13 +56,18 @@ class RunTestsSandboxed(Stage[RunTestsArguments, TestReport]):
     def next_actions(self, result: TestReport) -> list[NextAction]:
         match result.verdict:
             case "passed":
-                return [NextAction("open_pr", "The tests pass: propose the change.")]
+                why = "The tests pass: propose the change, if this run holds one, or that of a `branch`."
+                return [NextAction("open_pr", why)]
             case "failed" | "collection_error":
-                return [NextAction("generate_code", "Mend what the failing tests show, then test again.")]
+                why = "Give as `instruction` what to mend, as the failing tests show; then test again."
+                return [NextAction("generate_code", why)]
             case "timeout":
                 return [NextAction(self.name, "Select fewer tests, or raise timeout_s.", {"timeout_s": 3600})]
+            case "no_tests" if result.reason.startswith(SELECTED_NOTHING):
+                return [NextAction(self.name, "Leave `selector` out, or give one that matches.")]
             case "no_tests":
-                return [NextAction("generate_code", "Add tests that show what the change does.")]
+                why = "Give as `instruction` to add tests that show what the change does; then test again."
+                return [NextAction("generate_code", why)]
             case _:
                 return []
 
@@ -71,4 +81,10 @@ def _lines(tests: Sequence[TestOutcome]) -> list[str]:
 
 
 def _first_line(message: str | None) -> str:
-    return f" - {message.strip().splitlines()[0][:200]}" if message and message.strip() else ""
+    """The line that says most; pytest puts the exception's own behind `E` when a traceback comes first."""
+    lines = (message or "").strip().splitlines()
+    if not lines:
+        return ""
+    raised = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    said = raised[-1] if raised and lines[0].startswith(COLLECTION_FAILURE) else lines[0]
+    return f" - {said[:200]}"

@@ -23,8 +23,15 @@ from repowright_tools.run_tests_sandboxed.python_project import (
     read_python_project,
 )
 from repowright_tools.run_tests_sandboxed.sources import Sources, digest, find_sources
-from repowright_tools.run_tests_sandboxed.verdict import Judgement, broken, judge, totals
-from repowright_tools.sandbox.base import Execution, ExecutionOutcome
+from repowright_tools.run_tests_sandboxed.verdict import (
+    Judgement,
+    broken,
+    judge,
+    known_uncollected,
+    totals,
+    uncollected,
+)
+from repowright_tools.sandbox.base import Execution, ExecutionOutcome, Prepared
 from repowright_tools.secrets import redact
 from repowright_tools.stage import Json, StageContext
 from repowright_tools.threads import in_thread
@@ -41,11 +48,11 @@ _PHASES = {
 
 @dataclass(frozen=True)
 class _Setup:
-    """How every tree of this call is tested: `image` is a prepared image's digest, None for the base image."""
+    """How every tree of this call is tested."""
 
     command: TestCommand
     project: PythonProject | None
-    image: str | None
+    image: Prepared
     timeout_s: float
 
 
@@ -53,7 +60,8 @@ async def test_change(ctx: StageContext, args: RunTestsArguments) -> TestReport:
     """See `RunTestsSandboxed`."""
     sources = await find_sources(ctx, args)
     paths = {file.path for file in sources.candidate}
-    command = test_command(args.command or await _known_command(ctx, sources), args.selector, paths)
+    line = args.command or await _known_command(ctx, sources)
+    command = test_command(line, args.selector, paths, by_caller=bool(args.command))
     with _phase(ctx, "install"):
         setup = await _set_up(ctx, args, sources, command)
     baseline: Run | None = None
@@ -65,7 +73,7 @@ async def test_change(ctx: StageContext, args: RunTestsArguments) -> TestReport:
         for number in range(1, args.repeat + 1):
             ctx.events.emit(ProgressEvent("testing the change", done=number - 1, total=args.repeat))
             runs.append(await _run(ctx, setup, f"tests:candidate:{number}", sources.candidate))
-            if broken(runs[-1], reports=command.reports) is not None:
+            if broken(runs[-1], command, known_uncollected(baseline, command)) is not None:
                 break
     return await _report(ctx, setup, sources, runs, baseline)
 
@@ -101,8 +109,10 @@ async def _set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, 
     files = {file.path: file.data for file in sources.candidate if file.mode != 0o120000}
     project = await in_thread(read_python_project, files)
     timeout_s = min(args.timeout_s, ctx.sandbox.limits.timeout_s)
+    health = await ctx.sandbox.check()
+    image = Prepared(health.image, health.image_digest, cached=True)
     if project is None:
-        return _Setup(command, None, None, timeout_s)
+        return _Setup(command, None, image, timeout_s)
     network = args.setup_network
     prepared = await ctx.sandbox.prepare(environment_spec(project), run_id=ctx.run_id, network=network)
     if project.is_dynamic and prepared is not None:
@@ -110,7 +120,7 @@ async def _set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, 
         if more:
             spec = environment_spec(project, more)
             prepared = await ctx.sandbox.prepare(spec, run_id=ctx.run_id, network=network) or prepared
-    return _Setup(command, project, None if prepared is None else prepared.digest, timeout_s)
+    return _Setup(command, project, prepared or image, timeout_s)
 
 
 async def _metadata_requirements(
@@ -151,7 +161,7 @@ async def _run(ctx: StageContext, setup: _Setup, step: str, files: Sequence[Tree
     inputs = {
         "files": await in_thread(digest, files),
         "command": setup.command.line,
-        "image": setup.image or ctx.sandbox.image,
+        "image": setup.image.digest,
         "timeout_s": setup.timeout_s,
         "limits": asdict(ctx.sandbox.limits),
     }
@@ -169,7 +179,7 @@ def _execution(ctx: StageContext, setup: _Setup, files: Sequence[TreeFile], path
         files=files,
         command=command,
         timeout_s=setup.timeout_s,
-        image=setup.image,
+        image=setup.image.digest,
         variables=variables,
         collect=[REPORT],
     )
@@ -194,11 +204,10 @@ def _observed(outcome: ExecutionOutcome, paths: set[str]) -> Run:
 async def _report(
     ctx: StageContext, setup: _Setup, sources: Sources, runs: Sequence[Run], baseline: Run | None
 ) -> TestReport:
-    reports = setup.command.reports
     same_tree = await in_thread(lambda: sources.is_unchanged)
-    before = _usable(baseline, reports=reports)
+    before = _usable(baseline, setup.command)
     tests = classify([run.cases or [] for run in runs], before, same_tree=same_tree)
-    judgement = judge(runs, baseline, tests, reports=reports)
+    judgement = judge(runs, baseline, tests, setup.command)
     limits = ctx.sandbox.limits
     loaded = await in_thread(sources.runner_changes)
     return TestReport(
@@ -208,8 +217,8 @@ async def _report(
         tests=tests,
         environment=Environment(
             backend=ctx.sandbox.name,
-            image=ctx.sandbox.image,
-            image_digest=setup.image or (await ctx.sandbox.check()).image_digest,
+            image=setup.image.name,
+            image_digest=setup.image.digest,
             limits=asdict(limits) | {"timeout_s": setup.timeout_s},
         ),
         limits_hit=list(dict.fromkeys(name for run in runs for name in run.limits_hit)),
@@ -218,11 +227,11 @@ async def _report(
     )
 
 
-def _usable(baseline: Run | None, *, reports: bool) -> list[Case] | None:
+def _usable(baseline: Run | None, command: TestCommand) -> list[Case] | None:
     """The base's results; empty when it could not be tested, so that nothing is called pre-existing."""
     if baseline is None:
         return None
-    return [] if broken(baseline, reports=reports) is not None else baseline.cases
+    return [] if broken(baseline, command, uncollected(baseline)) is not None else baseline.cases
 
 
 def _beware(loaded: Sequence[str]) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from repowright_tools.models import TestOutcome, Totals, Verdict
 from repowright_tools.run_tests_sandboxed.classify import disagreeing
-from repowright_tools.run_tests_sandboxed.models import Run
+from repowright_tools.run_tests_sandboxed.command import TestCommand
+from repowright_tools.run_tests_sandboxed.models import SELECTED_NOTHING, Run
 
 _NAMED = 5
 _BAD = ("failed", "error")
 # Exit codes of pytest: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
 _NOT_FOUND, _SIGNALLED = 127, 128
-_COLLECTION = "collection failure"
+_NO_SUCH_TEST = re.compile(r"^ERROR: (file or directory )?not found: ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,24 @@ class Judgement:
     reason: str
 
 
-def broken(run: Run, *, reports: bool) -> Judgement | None:
+def uncollected(run: Run) -> list[str]:
+    """Ids of the files whose tests could not be found out."""
+    return [case.id for case in run.cases or [] if case.is_uncollected]
+
+
+def known_uncollected(baseline: Run | None, command: TestCommand) -> list[str]:
+    """Ids of the files that cannot be collected on a base that was tested otherwise."""
+    found = [] if baseline is None else uncollected(baseline)
+    return [] if baseline is None or broken(baseline, command, found) is not None else found
+
+
+def broken(run: Run, command: TestCommand, known: Collection[str] = ()) -> Judgement | None:
     """Why a run's results cannot be used; None when they can.
 
     Args:
         run: what was observed.
-        reports: whether the command writes a report of every test.
+        command: what was run.
+        known: ids of files that cannot be collected on the base either: they take nothing from the other results.
     """
     if run.timed_out:
         return Judgement("timeout", f"the tests were ended after {run.duration_s:.0f} s")
@@ -36,8 +50,8 @@ def broken(run: Run, *, reports: bool) -> Judgement | None:
         return Judgement("out_of_memory", "the kernel ended a process: the tests need more memory than the box has")
     if run.exit_code is None or run.exit_code > _SIGNALLED:
         return Judgement("crashed", _crash(run.exit_code))
-    if reports:
-        return _broken_report(run, run.exit_code)
+    if command.reports:
+        return _broken_report(run, run.exit_code, command, known)
     if run.cases is None and run.exit_code == 0:
         return Judgement("no_tests", "the command succeeded but reported no tests; without tests nothing is proven")
     if run.exit_code == _NOT_FOUND and not run.cases:
@@ -54,13 +68,15 @@ def _crash(exit_code: int | None) -> str:
     return f"the test process died: {names.get(exit_code, f'signal {exit_code - _SIGNALLED}')} (exit code {exit_code})"
 
 
-def _broken_report(run: Run, exit_code: int) -> Judgement | None:
+def _broken_report(run: Run, exit_code: int, command: TestCommand, known: Collection[str]) -> Judgement | None:
     """The same for pytest, whose exit codes say what happened."""
-    if any(case.outcome == "error" and _COLLECTION in (case.message or "") for case in run.cases or []):
-        names = _names([case.id for case in run.cases or [] if case.outcome == "error"])
-        return Judgement("collection_error", f"tests could not be collected (import or syntax error): {names}")
-    if exit_code == _NOTHING_COLLECTED:
-        return Judgement("no_tests", "pytest found no tests")
+    files = uncollected(run)
+    if newly := [name for name in files if name not in known]:
+        return Judgement("collection_error", f"tests could not be collected (import or syntax error): {_names(newly)}")
+    if files and len(files) == len(run.cases or []):
+        return None  # nothing but what is known: for the comparison this is a result
+    if exit_code == _NOTHING_COLLECTED or (exit_code == _USAGE and command.selects and _not_found(run)):
+        return Judgement("no_tests", SELECTED_NOTHING if command.selects else "pytest found no tests")
     if exit_code in (_INTERRUPTED, _INTERNAL):
         return Judgement("crashed", f"pytest broke off (exit code {exit_code}); see the output")
     if exit_code == _USAGE:
@@ -77,49 +93,74 @@ def _broken_report(run: Run, exit_code: int) -> Judgement | None:
     return None if run.cases else Judgement("no_tests", "pytest ran no tests")
 
 
-def judge(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome], *, reports: bool) -> Judgement:
+def _not_found(run: Run) -> bool:
+    """Whether pytest says that something it was told to run is not there; what a test prints decides nothing here."""
+    return not run.cases and _NO_SUCH_TEST.search(run.output_tail) is not None
+
+
+def judge(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome], command: TestCommand) -> Judgement:
     """The verdict on usable runs; the first run that is not usable decides alone.
 
     `failed` exactly when a test is a new failure, or, without a usable baseline, when any test fails.
     """
+    known = known_uncollected(baseline, command)
     for run in runs:
-        if (trouble := broken(run, reports=reports)) is not None:
-            return _beside(trouble, baseline)
+        trouble = broken(run, command, known) or _nothing_ran(run)
+        if trouble is not None:
+            beside = _beside(trouble, baseline, command)
+            return Judgement(trouble.verdict, "; ".join([trouble.reason, *command.remarks, *beside]))
     compared = baseline is not None
     decisive = [test.id for test in tests if _decides(test, compared)]
-    notes = _notes(runs, baseline, tests, reports=reports)
+    notes = [*command.remarks, *_notes(runs, baseline, tests, command)]
     if decisive:
         what = "failed newly" if compared else "failed"
         return Judgement("failed", "; ".join([f"{len(decisive)} {what}: {_names(decisive)}", *notes]))
-    if all(test.outcome == "skipped" or test.class_ == "vanished" for test in tests):
+    if all(test.outcome == "skipped" or test.class_ == "vanished" or test.id in known for test in tests):
         return Judgement("no_tests", "; ".join(["every test was skipped", *notes]))
     said = "no test fails that passed before" if compared else "every test passed"
     return Judgement("passed", "; ".join([said, *notes]))
 
 
-def _beside(trouble: Judgement, baseline: Run | None) -> Judgement:
-    """The same with what the base did, where only an exit code is known."""
-    if trouble.verdict != "failed" or baseline is None or not baseline.exit_code:
-        return trouble
-    return Judgement("failed", f"{trouble.reason}; on the base it ended with exit code {baseline.exit_code}")
+def _nothing_ran(run: Run) -> Judgement | None:
+    files = uncollected(run)
+    if not files or len(files) < len(run.cases or []):
+        return None
+    return Judgement(
+        "collection_error", f"no test ran: nothing could be collected (import or syntax error): {_names(files)}"
+    )
+
+
+def _beside(trouble: Judgement, baseline: Run | None, command: TestCommand) -> list[str]:
+    """What the base did, where the change alone can be blamed wrongly."""
+    if baseline is None:
+        return []
+    if trouble.verdict == "failed":  # only an exit code is known
+        return [f"on the base it ended with exit code {baseline.exit_code}"] if baseline.exit_code else []
+    before = broken(baseline, command, uncollected(baseline)) or _nothing_ran(baseline)
+    if before is None or before.verdict != trouble.verdict:
+        return []
+    return ["it is the same on the base" if before == trouble else f"on the base: {before.reason}"]
 
 
 def _decides(test: TestOutcome, compared: bool) -> bool:
     return test.class_ == "new_failure" if compared else test.outcome in _BAD
 
 
-def _notes(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome], *, reports: bool) -> list[str]:
+def _notes(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome], command: TestCommand) -> list[str]:
     """What a reader must know beside the verdict."""
-    by_class = {name: [test.id for test in tests if test.class_ == name] for name in ("flaky", "pre_existing")}
-    flaky = by_class["flaky"] or disagreeing([run.cases or [] for run in runs])
+    files = {name for run in runs for name in uncollected(run)}
+    flaky = [test.id for test in tests if test.class_ == "flaky"] or disagreeing([run.cases or [] for run in runs])
     notes = [f"{len(flaky)} flaky: {_names(flaky)}"] if flaky else []
-    if by_class["pre_existing"]:
-        notes.append(f"{len(by_class['pre_existing'])} failed before already: {_names(by_class['pre_existing'])}")
+    old = [test.id for test in tests if test.class_ == "pre_existing"]
+    if unread := [name for name in old if name in files]:
+        notes.append(f"{len(unread)} not collected (import or syntax error), nor on the base: {_names(unread)}")
+    if failed := [name for name in old if name not in files]:
+        notes.append(f"{len(failed)} failed before already: {_names(failed)}")
     if vanished := [test.id for test in tests if test.class_ == "vanished"]:
         notes.append(f"{len(vanished)} no longer there: {_names(vanished)}")
     if newly := _newly_skipped(baseline, tests):
         notes.append(f"{len(newly)} passed before and are skipped now: {_names(newly)}")
-    if baseline is not None and (trouble := broken(baseline, reports=reports)) is not None:
+    if baseline is not None and (trouble := broken(baseline, command, uncollected(baseline))) is not None:
         notes.append(f"the base itself could not be tested ({trouble.reason}), so every failure counts as new")
     odd = [run.exit_code for run in runs if run.exit_code and not any(c.outcome in _BAD for c in run.cases or [])]
     if odd:

@@ -68,8 +68,15 @@ class EnvironmentSpec:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An image to execute in. `digest` names its exact content; `cached` means that nothing was installed now."""
+    """An image to execute in.
 
+    Attributes:
+        name: what the engine calls it. What it names can change.
+        digest: names its exact content.
+        cached: nothing was installed now.
+    """
+
+    name: str
     digest: str
     cached: bool
 

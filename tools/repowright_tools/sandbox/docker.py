@@ -26,7 +26,7 @@ from repowright_tools.sandbox.command import Ran
 from repowright_tools.sandbox.engine import QUICK_S, Engine
 from repowright_tools.sandbox.environment import PATH, find_environment, make_environment
 from repowright_tools.sandbox.hardening import BoxPlan
-from repowright_tools.sandbox.labels import box_labels
+from repowright_tools.sandbox.labels import box_labels, environment_tag
 from repowright_tools.sandbox.policy import SandboxPolicy
 from repowright_tools.sandbox.reaper import reap
 from repowright_tools.threads import in_thread
@@ -73,11 +73,11 @@ class DockerSandbox:
         async with self._installing[key]:
             found = await find_environment(self._engine, key)
             if found is not None:
-                return Prepared(found, cached=True)
+                return Prepared(environment_tag(key), found, cached=True)
             if not network:
                 return None
             made = await make_environment(self._engine, self._policy, spec, base=base, key=key, run_id=run_id)
-            return Prepared(made, cached=False)
+            return Prepared(environment_tag(key), made, cached=False)
 
     async def execute(self, execution: Execution) -> ExecutionOutcome:
         await self._reap_once()

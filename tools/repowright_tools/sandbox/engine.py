@@ -86,8 +86,27 @@ def _translated(error: Exception, what: str) -> SandboxError:
     if isinstance(error, ImageNotFound):
         return ImageMissing(f"the Docker engine has no such image: {error.explanation}")
     if isinstance(error, APIError):
-        return SandboxBroken(f"the Docker engine could not {what}: {error.explanation or error}")
+        return SandboxBroken(
+            f"the Docker engine could not {what}: {error.explanation or f'status {error.status_code}'}"
+        )
     causes = [error, error.__cause__, error.__context__]
     if any(isinstance(cause, Timeout) for cause in causes):
         return SandboxStalled(f"the Docker engine accepted the call but did not answer when asked to {what}")
-    return SandboxUnreachable(f"no Docker engine answers: {error}")
+    return SandboxUnreachable(f"no Docker engine answers when asked to {what}: {_cause(error)}")
+
+
+def _cause(error: Exception) -> str:
+    """What the operating system says of a failure, which the libraries wrap in each other's words."""
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
+
+    chain: list[BaseException] = [error]
+    for each in chain:
+        inner = [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
+        chain += [found for found in inner if isinstance(found, BaseException) and found not in chain]
+    for each in chain:
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    if any(isinstance(each, RequestException | HTTPError) for each in chain):
+        return "the connection failed"
+    return " ".join(str(error).split())
