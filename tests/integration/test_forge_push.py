@@ -1,9 +1,13 @@
 """The push and its guard, against real repositories on disk and a real server."""
 
+import logging
 import os
+import traceback
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from fakes.github import FakeGitHub
@@ -21,6 +25,7 @@ from repowright_tools.errors import (
 )
 from repowright_tools.github.forge import GitHubForge
 from repowright_tools.github.policy import ForgePolicy
+from repowright_tools.github.push import push
 from repowright_tools.github.remote import PushTarget
 from support.repositories import add_bare_origin, commit_all, git, make_repository, write_files
 
@@ -171,6 +176,52 @@ async def test_the_token_is_in_no_argument_of_a_process_and_in_no_file(project: 
     assert not any(
         project.github.token.encode() in path.read_bytes() for path in project.work.rglob("*") if path.is_file()
     )
+
+
+async def test_gitpython_pushes_and_the_token_is_in_no_log_and_no_error(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K01, S05: GitPython writes into its log how it starts git."""
+    caplog.set_level(logging.DEBUG)
+    target, forge = _target(project), project.forge()
+    await forge.push(target, project.work, project.head, BRANCH)
+    git(project.work, "commit", "-q", "--amend", "-m", "rewritten")
+
+    with pytest.raises(PushFailed) as caught:
+        await forge.push(target, project.work, git(project.work, "rev-parse", "HEAD"), BRANCH)
+
+    (first, _) = [record.getMessage() for record in caplog.records if "'push'" in record.getMessage()]
+    assert f"{project.head}:refs/heads/{BRANCH}" in first
+    encoded = b64encode(f"x-access-token:{project.github.token}".encode()).decode()
+    told = caplog.text + "".join(traceback.format_exception(caught.value))
+    assert project.github.token not in told
+    assert encoded not in told
+
+
+async def test_a_push_that_does_not_end_is_killed_at_its_deadline(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R14: git is replaced by a program that never ends when it is to push."""
+    stuck, child = project.root / "bin" / "git", project.root / "child"
+    waits = f"case $1 in push) sleep 60 & echo $! > {child}; wait;; esac"
+    write_files(stuck.parent, {"git": f'#!/bin/sh\n{waits}\nexec {_real_git()} "$@"\n'})
+    stuck.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{stuck.parent}:{os.environ['PATH']}")
+
+    with pytest.raises(ForgeUnavailable, match="did not end within 1 s"):
+        await push(_target(project), project.github.token, project.work, project.head, BRANCH, deadline_s=1)
+
+    assert BRANCH not in project.github.branches(NAME)
+    with anyio.fail_after(10):
+        while _runs(int(child.read_text())):
+            await anyio.sleep(0.01)
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _real_git() -> str:

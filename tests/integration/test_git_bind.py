@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from repowright_tools.errors import EmptyRepository, NotARepository, PathNotAllowed, UnknownRef, WorkspaceTooLarge
-from repowright_tools.git.source import SourcePolicy, bind, parse_source
+from repowright_tools.git.policy import SourcePolicy
+from repowright_tools.git.source import bind, parse_source
 from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.stage import BoundRepository
 from support.repositories import add_bare_origin, commit_all, git, make_repository, write_files

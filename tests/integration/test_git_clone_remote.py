@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from repowright_tools.errors import CloneFailed, CloneTimeout, EmptyRepository, UnknownRef, WorkspaceTooLarge
-from repowright_tools.git.source import SourcePolicy, bind, parse_source
+from repowright_tools.git.policy import SourcePolicy
+from repowright_tools.git.source import bind, parse_source
 from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.stage import BoundRepository
 from support.repositories import git, make_repository

@@ -11,7 +11,8 @@ import pytest
 
 from repowright_tools.errors import PathNotAllowed, RepositoryUnreadable, SourceError
 from repowright_tools.git.guard import GitFailed, run_git
-from repowright_tools.git.source import SourcePolicy, bind, parse_source
+from repowright_tools.git.policy import SourcePolicy
+from repowright_tools.git.source import bind, parse_source
 from repowright_tools.git.tree import commit_files, work_tree_files
 from repowright_tools.git.workspace import Identity, Workspace
 from support.repositories import commit_all, git, make_repository, write_files

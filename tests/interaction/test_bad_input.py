@@ -88,6 +88,30 @@ async def test_a_source_is_needed_unless_there_is_a_single_root(tmp_path: Path, 
     assert found["result"]["root"] == str((tmp_path / "two").resolve())
 
 
+TOKEN = "gh" + "p_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3gJ6"
+WITH_A_SECRET: list[tuple[str, dict[str, Any]]] = [
+    ("generate_code", {"instruction": f"{TOKEN} is to be used"}),
+    ("generate_code", {"instruction": "x", "submission": {"new_files": [{"path": "n", "content": f"KEY={TOKEN}"}]}}),
+    ("plan_feature", {"request": "x", "constraints": ["fast", TOKEN]}),
+    ("open_pr", {"branch": "change", "labels": [TOKEN]}),
+]
+
+
+@pytest.mark.parametrize(("tool", "arguments"), WITH_A_SECRET)
+async def test_arguments_that_hold_a_secret_are_refused_and_nothing_of_it_is_kept(
+    tmp_path: Path, repository: Path, tool: str, arguments: dict[str, Any]
+) -> None:
+    """K01 K04"""
+    async with connected(settings_for(tmp_path / "home", tmp_path)) as client:
+        refused = await call(client, tool, source=str(repository), **arguments)
+        await call(client, "analyse_repo", source=str(repository))
+
+    assert refused["error"]["code"] == "invalid_arguments"
+    assert TOKEN not in str(refused)
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+
+
 async def test_without_a_key_a_thinking_stage_says_so_and_the_others_work(tmp_path: Path, repository: Path) -> None:
     keyless = settings_for(tmp_path / "home", tmp_path, llm_provider="anthropic")
     async with connected(keyless) as client:

@@ -263,7 +263,7 @@ class AnswerMalformed(ModelError):
 
 class AnswerRejected(ModelError):
     code = "answer_rejected"
-    what_to_do = "The answer failed its checks five times; the message has the last findings. Change the request."
+    what_to_do = "Every answer failed its checks; the message has the last findings. Change the request."
 
 
 class ContextTooLarge(ModelError):

@@ -8,7 +8,6 @@ ROOT = Path(__file__).parents[3]
 MOST_LINES = 400
 LONGER = {
     "tools/repowright_tools/errors.py": 460,  # one tree, read as a whole
-    "tests/integration/test_run_tests_stage.py": 413,
     "tests/integration/test_sandbox_lifecycle.py": 451,
 }
 """Files that may be longer, pinned at what they have: growth needs a visible change here."""

@@ -68,6 +68,20 @@ def test_an_edit_whose_old_text_occurs_twice_is_refused_and_nothing_changes(tmp_
     assert "occurs 2 times, on lines 1, 3" in told
 
 
+def test_everything_that_is_wrong_with_the_edits_of_one_file_is_told_at_once(tmp_path: Path) -> None:
+    """G08."""
+    tree = tree_of(tmp_path, {"a.py": "x\ny\nx\nz = 1\n"})
+    wrong = [edit("a.py", "x", "w"), edit("a.py", "y", "v"), edit("a.py", "z = 2", "z = 3"), edit("a.py", "", "u")]
+    told = reasons(tree, edits(edits=wrong))
+    assert told.count("a.py: ") == 3
+    for part in (
+        "edit 1 of 4: `old` occurs 2 times",
+        "edit 3 of 4: `old` does not occur",
+        "edit 4 of 4: `old` is empty",
+    ):
+        assert part in told
+
+
 def test_overlapping_occurrences_count_as_two(tmp_path: Path) -> None:
     """G08."""
     assert "occurs 2 times" in reasons(tree_of(tmp_path, {"a.py": "aaa"}), edits(edits=[edit("a.py", "aa", "b")]))

@@ -17,6 +17,8 @@ BROKEN = {
     "a.go": "package a\nfunc f( {\n",
     "a.rs": "fn f( {\n",
     "A.java": "class A { void f( { }\n",
+    "a.toml": "a = [1\n",
+    "A.JSON": '{"a": 1,}\n',
 }
 SOUND = {
     "a.py": "def f():\n    return 1\n",
@@ -26,6 +28,8 @@ SOUND = {
     "a.go": "package a\n\nfunc f() {}\n",
     "a.rs": "fn f() {}\n",
     "A.java": "class A { void f() { } }\n",
+    "a.toml": "a = [1]\n",
+    "A.JSON": '\ufeff{"a": 1}\n',
 }
 
 
@@ -45,6 +49,27 @@ async def test_a_file_that_parsed_must_parse_after_and_a_new_one_must_parse(path
 @pytest.mark.parametrize("path", BROKEN)
 async def test_a_file_that_was_broken_before_may_stay_so(path: str) -> None:
     assert (await checked(path, BROKEN[path], BROKEN[path] + "\n"))["syntax"].status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "line"),
+    [
+        ("a.toml", "a = 1\nb = \n", 2),
+        ("a.toml", "a = 1\nb = [\n", 3),
+        ("a.toml", "a = " + "[" * 100_000, 1),
+        ("a.json", '{\n  "a": 1\n  "b": 2\n}\n', 3),
+        ("a.json", "", 1),
+        ("a.json", "[NaN]", 1),
+        ("a.json", "[" * 100_000, 1),
+        ("a.json", "9" * 5_000, 1),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+async def test_what_is_wrong_with_a_data_file_is_told_with_its_line(path: str, text: str, line: int) -> None:
+    """G08: neither depth nor length of what a model writes ends the parser instead."""
+    (found,) = (await checked(path, None, text))["syntax"].findings
+
+    assert (found.code, found.line) == ("syntax_error", line)
 
 
 async def test_an_undefined_name_that_the_change_brings_in_is_found_with_its_line() -> None:

@@ -1,9 +1,12 @@
 """How the spelling of a source is judged, before anything is read, started or requested."""
 
+import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+import repowright_tools.git
 from repowright_tools.errors import (
     HostNotAllowed,
     InvalidArguments,
@@ -13,7 +16,8 @@ from repowright_tools.errors import (
     PathNotFound,
     UrlNotAllowed,
 )
-from repowright_tools.git.source import SourcePolicy, parse_source
+from repowright_tools.git.policy import SourcePolicy
+from repowright_tools.git.source import parse_source
 
 
 def policy(*roots: Path, hosts: tuple[str, ...] = ("github.com",), forge: str = "https://github.com") -> SourcePolicy:
@@ -181,3 +185,15 @@ def test_a_forge_of_ones_own_and_listed_hosts_are_cloned_from(tmp_path: Path) ->
     for source in ("http://127.0.0.1:8444/a/b", "http://[::1]:9001/x"):
         with pytest.raises(HostNotAllowed):
             parse_source(source, None, own)
+
+
+def test_no_module_about_git_needs_another_in_a_circle() -> None:
+    """Not even for its types."""
+    prefix = "repowright_tools.git."
+    needs: dict[str, set[str]] = {}
+    for file in Path(repowright_tools.git.__path__[0]).glob("*.py"):
+        imports = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+        names = {node.module.removeprefix(prefix) for node in imports if node.module and node.module.startswith(prefix)}
+        needs[file.stem] = names
+
+    assert "policy" in list(TopologicalSorter(needs).static_order())

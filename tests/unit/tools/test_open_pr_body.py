@@ -60,6 +60,11 @@ def _body(body: str | None = None, evidence: Evidence | None = None, *, run: str
         ("![pixel](https://evil.example/x)", "!\\[pixel](https://evil.example/x)"),
         ("ping @everyone and @org/team", "ping `@everyone` and `@org/team`"),
         ("mail ada@example.org", "mail ada@example.org"),
+        ("`tally --top N` lists N", "`tally --top N` lists N"),
+        ("call `f(\\d|<b>, @ada)`", "call `f(\\d\\|<b>, @ada)`"),
+        ("`open | @ada", "&#96;open \\| `@ada`"),
+        ("``a`` `b` `", "&#96;&#96;a&#96;&#96; `b` &#96;"),
+        ("\\`x` \\| y", "\\\\`x` \\\\\\| y"),
         ("b\u202eidi \u200bzero \x1b[31mred", "bidi zero red"),
     ],
 )
@@ -89,6 +94,21 @@ def test_a_plan_cannot_write_sections_of_the_body() -> None:
     assert body.count("\n## Tests") == 1
     assert "**Not run**" in body
     assert body.startswith("Add a ## Tests")
+
+
+def test_what_the_title_says_is_not_said_again_below_it() -> None:
+    assert _body(evidence=_evidence("Add `a`\nb"), title="Add `a` b").startswith("## Requirements\n")
+    assert _body(evidence=_evidence("Add a"), title="Another").startswith("Add a\n\n## Requirements\n")
+    assert _body(title="Add a").startswith("## Tests\n")
+    assert _body("Add a", title="Add a").startswith("Add a\n\n## Tests\n")
+    several = compose_body(None, Evidence(), _change("Add b", "Add a"), title="Add b", run_id=RUN)
+    assert several.startswith("- Add b\n- Add a\n\n## Tests\n")
+
+
+def test_a_model_is_told_what_each_argument_means() -> None:
+    properties = OpenPrArguments.model_json_schema()["properties"]
+
+    assert [name for name, schema in properties.items() if not schema.get("description")] == []
 
 
 def test_the_title_is_the_callers_or_the_plans_or_the_last_commits() -> None:

@@ -175,10 +175,10 @@ async def test_two_tasks_cannot_create_one_file(index: RepositoryIndex) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_unknown_symbol_is_ungrounded_unless_its_task_creates_a_file(index: RepositoryIndex) -> None:
+async def test_an_unknown_symbol_is_ungrounded_unless_its_task_only_creates_files(index: RepositoryIndex) -> None:
     known = task("T1", symbols=["Basket", "Basket.total", "price_of"])
     unknown = task("T2", symbols=["Baskt"])
-    creating = task("T3", symbols=["Rebate"], new_files_needed=["src/shop/rebate.py"])
+    creating = task("T3", symbols=["Rebate"], files_to_modify=[], new_files_needed=["src/shop/rebate.py"])
 
     (ungrounded,) = ungrounded_symbols(plan(known, unknown, creating), index)
 
@@ -217,6 +217,19 @@ async def test_an_accepted_plan_comes_with_its_digest_and_forecast(shop: Path) -
     assert Plan.model_validate_json(artifact.text) == result.plan
     assert [action.tool for action in PlanFeature().next_actions(result)] == ["generate_code"]
     assert "T1 Do T1: src/shop/basket.py" in PlanFeature().summarise(result)
+
+
+@pytest.mark.anyio
+async def test_names_that_do_not_exist_come_back_with_what_is_nearest_also_beside_a_new_file(shop: Path) -> None:
+    misspelt = task(symbols=["Baskte", "Basket.totl", "price_of"], new_files_needed=["tests/test_discount.py"])
+
+    result = await PlanFeature().run(context(shop, plan_json(misspelt)), ARGUMENTS)
+
+    assert [(each.name, each.where, each.nearest[0]) for each in result.ungrounded] == [
+        ("Baskte", "T1.symbols", "Basket"),
+        ("Basket.totl", "T1.symbols", "total"),
+    ]
+    assert "Baskte (T1.symbols); the nearest are Basket" in PlanFeature().summarise(result)
 
 
 @pytest.mark.anyio

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 from repowright_tools.generate_code.edits import Changes
-from repowright_tools.generate_code.syntax import ParserFailed, first_errors
+from repowright_tools.generate_code.syntax import DATA_FORMATS, ParserFailed, first_errors
 from repowright_tools.index.languages import grammar_of
 from repowright_tools.models import CheckRun, Finding
 from repowright_tools.secrets import scan_text
@@ -32,19 +32,26 @@ async def run_checks(changes: Changes) -> list[CheckRun]:
 
 
 async def _syntax(before: Before, after: Mapping[str, bytes]) -> CheckRun:
-    grammars = {path: grammar for path in after if (grammar := grammar_of(path)) is not None}
+    grammars = {path: grammar for path in after if (grammar := _grammar(path)) is not None}
     try:
         errors = await first_errors([(grammar, after[path]) for path, grammar in grammars.items()])
         broken = {path: line for path, line in zip(grammars, errors, strict=True) if line is not None}
-        earlier = await first_errors([(grammars[path], before[path] or b"") for path in broken])
+        known = {path: data for path in broken if (data := before[path]) is not None}
+        earlier = await first_errors([(grammars[path], data) for path, data in known.items()])
     except ParserFailed as error:
         return _not_run("syntax", str(error))
+    was_broken = {path for path, line in zip(known, earlier, strict=True) if line is not None}
     findings = [
-        Finding(path=path, line=line, code="syntax_error", message="the file does not parse any more")
-        for (path, line), was in zip(broken.items(), earlier, strict=True)
-        if was is None
+        Finding(path=path, line=line, code="syntax_error", message=f"the file does not parse as {grammars[path]}")
+        for path, line in broken.items()
+        if path not in was_broken
     ]
     return _outcome("syntax", findings, ran=bool(grammars))
+
+
+def _grammar(path: str) -> str | None:
+    suffix = path.rpartition(".")[2].lower()
+    return suffix if suffix in DATA_FORMATS else grammar_of(path)
 
 
 async def _ruff(before: Before, after: Mapping[str, bytes]) -> CheckRun:

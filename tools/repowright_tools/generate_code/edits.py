@@ -137,9 +137,26 @@ class _Judge:
             data = self._tree.read(path)
         text = _decoded(path, data)
         mark = _BOM if text.startswith(_BOM) else ""
-        edited = _encoded(path, mark + _replaced(path, text.removeprefix(_BOM), replacements))
+        edited = _encoded(path, mark + self._replaced(path, text.removeprefix(_BOM), replacements))
         self._changes.files[path] = edited
         self._changes.before[path] = data
+
+    def _replaced(self, path: str, text: str, replacements: list[tuple[str, str]]) -> str:
+        """The text with those replacements that have a place; each of the others is a problem of its own."""
+        places: list[Place] = []
+        for number, (old, new) in enumerate(replacements, 1):
+            found = _place(text, old, new)
+            if isinstance(found, Place):
+                places.append(found)
+            else:
+                which = f"edit {number} of {len(replacements)}: " if len(replacements) > 1 else ""
+                self._changes.problems.append(Problem(path, which + found.reason, found.nearest))
+        places.sort(key=lambda place: (place.start, place.end))
+        if any(one.end > other.start for one, other in pairwise(places)):
+            raise _Refused(path, "two edits of the file overlap; make them one")
+        for place in reversed(places):
+            text = text[: place.start] + place.new + text[place.end :]
+        return text
 
     def _check_existing(self, path: str) -> None:
         self._check_path(path)
@@ -175,23 +192,12 @@ class _Judge:
             raise _Refused(path, reason)
 
 
-def _replaced(path: str, text: str, replacements: list[tuple[str, str]]) -> str:
-    places: list[Place] = []
-    for old, new in replacements:
-        if not old:
-            raise _Refused(path, "`old` is empty; copy the text to replace, or use `new_files`")
-        if old == new:
-            raise _Refused(path, "`old` and `new` are the same")
-        found = locate(text, old, new)
-        if isinstance(found, Mismatch):
-            raise _Refused(path, found.reason, found.nearest)
-        places.append(found)
-    places.sort(key=lambda place: (place.start, place.end))
-    if any(one.end > other.start for one, other in pairwise(places)):
-        raise _Refused(path, "two edits of the file overlap; make them one")
-    for place in reversed(places):
-        text = text[: place.start] + place.new + text[place.end :]
-    return text
+def _place(text: str, old: str, new: str) -> Place | Mismatch:
+    if not old:
+        return Mismatch("`old` is empty; copy the text to replace, or use `new_files`", None)
+    if old == new:
+        return Mismatch("`old` and `new` are the same", None)
+    return locate(text, old, new)
 
 
 def _decoded(path: str, data: bytes) -> str:

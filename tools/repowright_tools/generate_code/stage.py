@@ -25,9 +25,9 @@ _MAX_SUBJECT = 72
 
 class GenerateCode(Stage[GenerateCodeArguments, GeneratedCode]):
     """Write the code of a plan or an instruction as a commit on its own branch, in a clean clone: never in the user's
-    work tree. Edits are applied all together or not at all, and only if every touched file still parses, uses no
-    undefined name and holds no secret. Uncommitted changes are left out. The result has the diff, the branch, and the
-    exact `git fetch` that brings the branch into the user's repository.
+    work tree. Edits are applied all together or not at all, and only if every touched source, TOML or JSON file still
+    parses, and the change brings in no undefined name and no secret. Uncommitted changes are left out. The result has
+    the diff, the branch, and the exact `git fetch` that brings the branch into the user's repository.
     """
 
     name = "generate_code"

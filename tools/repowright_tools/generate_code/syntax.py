@@ -5,8 +5,10 @@ written by a model. It reads a JSON list of [grammar, text] and prints the line 
 """
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -22,6 +24,8 @@ _GRAMMARS = {  # package and function of each grammar that index.languages.gramm
     "rust": ("tree_sitter_rust", "language"),
     "java": ("tree_sitter_java", "language"),
 }
+DATA_FORMATS = ("toml", "json")
+"""Formats that the standard library parses; they are named like the suffixes of their files."""
 
 
 class ParserFailed(Exception):
@@ -52,6 +56,8 @@ async def first_errors(files: Sequence[tuple[str, bytes]]) -> list[int | None]:
 
 def first_error(grammar: str, text: str) -> int | None:
     """The line of the first syntax error, counted from 1; None when there is none."""
+    if grammar in DATA_FORMATS:
+        return _first_error_of_data(grammar, text.removeprefix("\ufeff"))
     from tree_sitter import Language, Parser
 
     package, function = _GRAMMARS[grammar]
@@ -65,6 +71,27 @@ def first_error(grammar: str, text: str) -> int | None:
             break
         node = inner
     return node.start_point.row + 1
+
+
+def _first_error_of_data(data_format: str, text: str) -> int | None:
+    try:
+        if data_format == "toml":
+            tomllib.loads(text)
+        else:
+            json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        return error.lineno
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), column \d+\)\Z", str(error))
+        return int(place[1]) if place else text.count("\n") + 1
+    except (ValueError, RecursionError):  # NaN, a number of thousands of digits, thousands of nested lists
+        return 1
+    return None
+
+
+def _no_constant(name: str) -> None:
+    """Python's parser takes NaN and Infinity, which are not JSON."""
+    raise ValueError(f"{name} is not JSON")
 
 
 if __name__ == "__main__":

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
 
 import anyio
-import anyio.to_thread
 
-from repowright_tools.errors import CloneFailed, CloneTimeout, RepowrightError, WorkspaceTooLarge
-from repowright_tools.git.guard import GitFailed, git_environment, kill_group, run_git
-from repowright_tools.secrets import redact
+from repowright_tools.errors import CloneFailed, CloneTimeout, WorkspaceTooLarge
+from repowright_tools.git.gitpython import Processes, attended, translated, watched_git
+from repowright_tools.git.guard import GitFailed, git_environment, run_git
 from repowright_tools.threads import in_thread
 
 CLONE_DEADLINE_S = 300.0
@@ -79,85 +77,33 @@ async def put_work_tree(folder: Path, commit: str, *checkout: str, max_bytes: in
     await run_git(folder, "checkout", "--quiet", "--force", *checkout, commit, "--", deadline_s=CLONE_DEADLINE_S)
 
 
-class _Processes:
-    """The git processes of one clone, which ends in a thread: `stop` reaches also those that start later."""
-
-    def __init__(self) -> None:
-        self._ids: list[int] = []
-        self._stopped = False
-
-    def add(self, process_id: int) -> None:
-        self._ids.append(process_id)
-        if self._stopped:
-            kill_group(process_id)
-
-    def stop(self) -> None:
-        self._stopped = True
-        for process_id in self._ids:
-            kill_group(process_id)
-
-
 async def _clone(url: str, folder: Path, environment: Mapping[str, str], max_bytes: int) -> None:
-    """Clone in a thread, watched from here: whatever ends this function ends git and its children first."""
-    processes = _Processes()
-    ended = anyio.Event()
-    failures: list[RepowrightError] = []
+    """Clone by GitPython, and end it when the folder grows too large."""
+    whole = git_environment(environment)
 
-    async def clone() -> None:
-        try:
-            await anyio.to_thread.run_sync(_clone_with_gitpython, url, folder, environment, processes)
-        except CloneFailed as failure:
-            failures.append(failure)
-        finally:
-            ended.set()
+    def clone(processes: Processes) -> None:
+        from git import Repo
 
-    async def watch() -> None:
+        class WatchedRepo(Repo):
+            GitCommandWrapperType = watched_git(whole, processes)
+
+        with translated():
+            WatchedRepo.clone_from(url, folder, no_checkout=True, no_local=True).close()
+
+    async def watch(ended: anyio.Event) -> None:
         while not ended.is_set():
             with anyio.move_on_after(_POLL_S):
                 await ended.wait()
             if await in_thread(folder_bytes, folder) > max_bytes:
-                failures.insert(0, WorkspaceTooLarge(f"the clone is larger than {max_bytes} bytes"))
-                return
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(clone)
-        try:
-            await watch()
-        finally:
-            if not ended.is_set():
-                processes.stop()
-    if failures:
-        raise failures[0]
-
-
-def _clone_with_gitpython(url: str, folder: Path, environment: Mapping[str, str], processes: _Processes) -> None:
-    from git import Git, Repo
-    from git.exc import GitCommandError, GitError
-
-    whole = git_environment(environment)
-    unset = [word for name in os.environ if name not in whole for word in ("-u", name)]
-
-    class WatchedGit(Git):
-        """Starts git in a session of its own and without this process's environment."""
-
-        def execute(self, command: Sequence[str], **options: Any) -> Any:  # type: ignore[override] # narrowed
-            started: Any = cast(Any, super().execute(["env", *unset, *command], start_new_session=True, **options))
-            process: Any = getattr(started, "proc", None)
-            if process is not None:
-                processes.add(process.pid)
-            return started
-
-    class WatchedRepo(Repo):
-        GitCommandWrapperType = WatchedGit
+                raise WorkspaceTooLarge(f"the clone is larger than {max_bytes} bytes")
 
     try:
-        WatchedRepo.clone_from(url, folder, env=whole, no_checkout=True, no_local=True).close()
-    except GitCommandError as error:
-        # Without git's progress, and without its command line, which GitPython puts into the error.
-        told = [line for line in str(error.stderr).splitlines() if line.startswith(("fatal:", "error:", "remote:"))]
-        raise CloneFailed(redact(f"git cannot clone: {' '.join(told)}")) from None
-    except GitError as error:
-        raise CloneFailed(redact(f"git cannot clone: {error}")) from None
+        await attended(clone, watch)
+    except GitFailed as error:
+        # Without git's progress.
+        lines = error.stderr.splitlines()
+        told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:")) or error.returncode is None]
+        raise CloneFailed(f"git cannot clone: {' '.join(told)}") from None
 
 
 def folder_bytes(folder: Path) -> int:

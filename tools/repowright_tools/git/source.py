@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from repowright_tools.git import facts
 from repowright_tools.git.clone import CLONE_DEADLINE_S
 from repowright_tools.git.credentials import credential_environment
 from repowright_tools.git.names import check_ref
+from repowright_tools.git.policy import SourcePolicy
 from repowright_tools.git.shadow import find_work_tree, is_within
 from repowright_tools.git.urls import canonical_host, clone_url
 from repowright_tools.models import Result
@@ -31,27 +31,6 @@ if TYPE_CHECKING:
 
 _OWNER_NAME = re.compile(r"[^/:@\s.~][^/:@\s]*/[^/:@\s]*")
 _OF_ORIGIN = "refs/remotes/origin/"
-
-
-@dataclass(frozen=True)
-class SourcePolicy:
-    """Where sources may lie.
-
-    Attributes:
-        allowed_roots: folders that local sources may lie in.
-        clone_hosts: hosts that may be cloned from; `host` means any port, `host:port` exactly that one.
-        forge_host: the forge's host, with its port unless that is the default.
-        forge_url: the forge's web root, such as `https://github.com`.
-        token: sent to the forge host only; None for anonymous access.
-        max_bytes: how large a workspace may grow.
-    """
-
-    allowed_roots: tuple[Path, ...]
-    clone_hosts: tuple[str, ...]
-    forge_host: str
-    forge_url: str
-    token: str | None
-    max_bytes: int
 
 
 class SourceSpec(Result):

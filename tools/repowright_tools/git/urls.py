@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from repowright_tools.errors import HostNotAllowed, UrlNotAllowed
-
-if TYPE_CHECKING:
-    from repowright_tools.git.source import SourcePolicy
+from repowright_tools.git.policy import SourcePolicy
 
 _SEGMENT = re.compile(r"(?!-)[A-Za-z0-9._~+-]*[A-Za-z0-9_~+-]")
 _DEFAULT_PORT = {"https": 443, "http": 80}

@@ -47,19 +47,19 @@ class Forge(Protocol):
         ...
 
     async def preflight(self, target: PushTarget, base: str | None = None) -> None:
-        """See that a push and a pull request to `base` (the default branch when None) would be accepted.
+        """See that a push and a pull request to `base` (the usual one when None) would be accepted.
 
         Raises:
             ReadOnly: nothing may be written.
-            BaseMissing: the remote has no such branch, or is empty.
+            BaseMissing: the remote has no such branch, is empty, or does not tell which branch is the usual one.
         """
         ...
 
     async def fetch_base(self, target: PushTarget, clone: Path, base: str | None) -> tuple[str, str]:
-        """Bring a branch of the remote (its default branch when None) into the clone; return its name and commit.
+        """Bring a branch of the remote (the usual one when None) into the clone; return its name and commit.
 
         Raises:
-            BaseMissing: the remote has no such branch, or is empty.
+            BaseMissing: the remote has no such branch, is empty, or does not tell which branch is the usual one.
         """
         ...
 
@@ -113,15 +113,13 @@ class GitHubForge:
         if target.kind == "forge":
             await self._call(self._api.check, target.name, base)
             return
-        refs = await push.remote_refs(target, None, *([base] if base else []))
-        if refs.default_branch is None or (base is not None and base not in refs.heads):
-            raise BaseMissing(f"{target.name} has no branch {base or 'yet'}")
+        if base is None:
+            await push.usual_base(target, None)
+        elif base not in (await push.remote_refs(target, None, base)).heads:
+            raise BaseMissing(f"{target.name} has no branch {base}")
 
     async def fetch_base(self, target: PushTarget, clone: Path, base: str | None) -> tuple[str, str]:
-        if base is None:
-            base = (await push.remote_refs(target, self._policy.token)).default_branch
-            if base is None:
-                raise BaseMissing(f"{target.name} has no default branch yet")
+        base = base or await push.usual_base(target, self._policy.token)
         return base, await push.fetch_base(target, self._policy.token, clone, base)
 
     async def head(self, target: PushTarget, branch: str) -> str | None:

@@ -1,8 +1,8 @@
 """The git side of a forge: looking remote branches up, fetching a base, and the push with its guard."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from repowright_tools.errors import (
@@ -16,14 +16,18 @@ from repowright_tools.errors import (
     PushNotAllowed,
 )
 from repowright_tools.git.credentials import credential_environment
+from repowright_tools.git.gitpython import run_gitpython
 from repowright_tools.git.guard import GitFailed, GitLate, check_ref, run_git
 from repowright_tools.github.policy import BRANCH_PREFIX
 from repowright_tools.github.remote import PushTarget
+from repowright_tools.secrets import strip_invisible
 
 LOOK_UP_S = 30.0
 FETCH_S = 120.0
 PUSH_S = 300.0
 _MAX_REASON = 600
+_CUSTOMARY = ("main", "master")
+_SHOWN_BRANCHES = 10
 
 # The other side of a repository on disk is a child of ours that does not inherit our settings: no program which its
 # folder names may run. It may belong to somebody else (a bind mount), since the operator has listed it by name.
@@ -38,7 +42,10 @@ _NO_REPOSITORY = Path("/")
 
 @dataclass(frozen=True)
 class RemoteRefs:
-    """What a remote says of itself: its default branch (None when empty) and the heads of the branches asked for."""
+    """What a remote says of itself: its default branch and the heads of the branches asked for.
+
+    The default branch is None when the remote's HEAD names none that exists, as in an empty repository.
+    """
 
     default_branch: str | None
     heads: Mapping[str, str]
@@ -50,7 +57,42 @@ async def remote_refs(target: PushTarget, token: str | None, *branches: str) -> 
     Raises:
         ForgeUnauthorized, ForgeForbidden, ForgeNotFound, ForgeUnavailable: the remote does not tell.
     """
-    patterns = [f"refs/heads/{check_ref(branch)}" for branch in branches]
+    wanted = {check_ref(branch) for branch in branches}
+    refs = await _look_up(target, token, [f"refs/heads/{branch}" for branch in wanted])
+    return replace(refs, heads={branch: commit for branch, commit in refs.heads.items() if branch in wanted})
+
+
+async def usual_base(target: PushTarget, token: str | None) -> str:
+    """The branch that changes are proposed to: the remote's default branch.
+
+    The HEAD of a bare repository may name a branch that was never pushed. Then it is the first of `target.usual` that
+    the remote has, else its `main` or `master`, if it has one and not both.
+
+    Raises:
+        BaseMissing: the remote has no branch at all, or none of these.
+        ForgeUnauthorized, ForgeForbidden, ForgeNotFound, ForgeUnavailable: the remote does not tell.
+    """
+    refs = await _look_up(target, token, [])
+    if refs.default_branch is not None:
+        return refs.default_branch
+    heads = (await _look_up(target, token, ["refs/heads/*"])).heads
+    if not heads:
+        raise BaseMissing(f"{target.name} is empty: it has no branch yet")
+    found = [branch for branch in target.usual if branch in heads and not branch.startswith(BRANCH_PREFIX)]
+    customary = [branch for branch in _CUSTOMARY if branch in heads]
+    if found or len(customary) == 1:
+        return (found or customary)[0]
+    shown = strip_invisible(", ".join(sorted(heads)[:_SHOWN_BRANCHES]))
+    more = f" and {len(heads) - _SHOWN_BRANCHES} more" if len(heads) > _SHOWN_BRANCHES else ""
+    raise BaseMissing(
+        f"the HEAD of {target.name} names no branch that exists, and none of its branches is known to be the one to "
+        f"propose to: {shown}{more}",
+        what_to_do="Give `base`, or have the remote's HEAD name an existing branch.",
+    )
+
+
+async def _look_up(target: PushTarget, token: str | None, patterns: Sequence[str]) -> RemoteRefs:
+    """The default branch, and all branches that match a pattern of `git ls-remote`."""
     try:
         output = await run_git(
             _NO_REPOSITORY,
@@ -65,7 +107,7 @@ async def remote_refs(target: PushTarget, token: str | None, *branches: str) -> 
         value, _, ref = line.partition("\t")
         if ref == "HEAD" and value.startswith("ref: refs/heads/"):
             default = value.removeprefix("ref: refs/heads/")
-        elif ref in patterns:
+        elif ref.startswith("refs/heads/"):
             heads[ref.removeprefix("refs/heads/")] = value
     return RemoteRefs(default, heads)
 
@@ -94,7 +136,9 @@ async def fetch_base(target: PushTarget, token: str | None, clone: Path, base: s
         raise _unreachable(target, error) from error
 
 
-async def push(target: PushTarget, token: str | None, clone: Path, commit: str, branch: str) -> bool:
+async def push(
+    target: PushTarget, token: str | None, clone: Path, commit: str, branch: str, *, deadline_s: float = PUSH_S
+) -> bool:
     """Make `branch` of the remote be `commit`, and return whether it was not that before.
 
     The guard is here, at the last moment, and not only with callers: one explicit branch below `BRANCH_PREFIX`, never
@@ -113,12 +157,12 @@ async def push(target: PushTarget, token: str | None, clone: Path, commit: str, 
     if refs.heads.get(branch) == commit:
         return False
     try:
-        await run_git(
+        await run_gitpython(
             clone,
             *("push", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
             *(*_other_side(target, "receive-pack"), "--", target.url, f"{commit}:refs/heads/{branch}"),
             environment=_environment(target, token, clone),
-            deadline_s=PUSH_S,
+            deadline_s=deadline_s,
         )
     except GitFailed as error:
         if not await _has_arrived(target, token, branch, commit):

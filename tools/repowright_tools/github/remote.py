@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,11 +31,13 @@ class PushTarget:
         kind: `forge` has pull requests; `plain` is a bare repository on disk and gets the push alone.
         name: as it is shown: `owner/name` on the forge, or an absolute path.
         url: what git pushes to, without credentials.
+        usual: branches that the source proposes changes to, best first, for a remote that does not say so itself.
     """
 
     kind: Literal["forge", "plain"]
     name: str
     url: str
+    usual: tuple[str, ...] = field(default=(), compare=False)
 
 
 def authorise(repository: BoundRepository, policy: ForgePolicy) -> PushTarget:
@@ -48,14 +50,15 @@ def authorise(repository: BoundRepository, policy: ForgePolicy) -> PushTarget:
     """
     if not repository.origin:
         raise NoRemote("the repository has no remote called origin")
+    usual = tuple(branch for branch in (repository.default_branch, repository.branch) if branch)
     path = _on_disk(repository.origin, Path(repository.root))
     if path is not None:
-        return _plain(path, policy)
+        return _plain(path, policy, usual)
     owner, name = _on_forge(repository.origin, policy)
     wanted = (owner.casefold(), name.casefold())
     if wanted not in {_entry(entry, policy) for entry in policy.allowed_repositories}:
         raise PushNotAllowed(f"{owner}/{name} is not in ALLOWED_REPOSITORIES")
-    return PushTarget("forge", f"{owner}/{name}", f"{policy.web_url}/{owner}/{name}.git")
+    return PushTarget("forge", f"{owner}/{name}", f"{policy.web_url}/{owner}/{name}.git", usual)
 
 
 def _on_forge(origin: str, policy: ForgePolicy) -> tuple[str, str]:
@@ -109,7 +112,7 @@ def _on_disk(origin: str, root: Path) -> Path | None:
     return None
 
 
-def _plain(path: Path, policy: ForgePolicy) -> PushTarget:
+def _plain(path: Path, policy: ForgePolicy, usual: tuple[str, ...]) -> PushTarget:
     allowed = {os.path.realpath(entry) for entry in policy.allowed_repositories if entry.startswith("/")}
     if str(path) not in allowed:
         raise PushNotAllowed(f"{path} is not in ALLOWED_REPOSITORIES")
@@ -117,4 +120,4 @@ def _plain(path: Path, policy: ForgePolicy) -> PushTarget:
         raise PushNotAllowed(f"{path} is not inside ALLOWED_ROOTS")
     if path.name == ".git" or not ((path / "HEAD").is_file() and (path / "objects").is_dir()):
         raise RemoteNotSupported(f"{path} is not a bare repository")
-    return PushTarget("plain", str(path), str(path))
+    return PushTarget("plain", str(path), str(path), usual)

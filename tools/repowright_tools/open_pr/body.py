@@ -31,9 +31,13 @@ class Evidence:
 def compose_title(title: str | None, evidence: Evidence, change: Change) -> str:
     """The caller's title, else the plan's summary, else the subject of the last commit; one visible line."""
     wanted = title or (evidence.plan.summary if evidence.plan else "") or change.commits[0].subject
-    line = " ".join(redact(strip_invisible(wanted)).split()) or f"Change {change.head_commit[:12]}"
+    line = _visible(wanted) or f"Change {change.head_commit[:12]}"
     limit = MAX_TITLE if title else _TITLE_LENGTH
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def _visible(text: str) -> str:
+    return " ".join(redact(strip_invisible(text)).split())
 
 
 def compose_body(body: str | None, evidence: Evidence, change: Change, *, title: str, run_id: str) -> str:
@@ -41,7 +45,7 @@ def compose_body(body: str | None, evidence: Evidence, change: Change, *, title:
 
     It ends with a marker that says which run wrote it, and a digest by which edits of others are noticed.
     """
-    summary = block(body) if body else _summary(evidence.plan, change)
+    summary = block(body) if body else _summary(evidence.plan, change, title)
     proof = [_tests(evidence.tests), _checks(evidence.checks), _commits(change, run_id)]
     requirements = _requirements(evidence)
     if len(requirements) + sum(len(section) for section in proof) > MAX_BODY * 3 // 4:
@@ -49,7 +53,8 @@ def compose_body(body: str | None, evidence: Evidence, change: Change, *, title:
     below = redact("\n\n".join(section for section in (requirements, *proof) if section))
     room = MAX_BODY - len(below) - len(_CUT) - 200  # the marker, and blank lines
     summary = redact(summary)
-    text = f"{summary if len(summary) <= room else summary[:room] + _CUT}\n\n{below}"
+    summary = summary if len(summary) <= room else summary[:room] + _CUT
+    text = "\n\n".join(part for part in (summary, below) if part)
     return f"{text}\n\n<!-- repowright run={run_id} text={_digest(title, text)} -->"
 
 
@@ -75,10 +80,12 @@ def _digest(title: str, text: str) -> str:
     return hashlib.sha256(f"{title}\n{text}".encode()).hexdigest()
 
 
-def _summary(plan: Plan | None, change: Change) -> str:
-    if plan:
-        return inline(plan.summary, 5000)
-    return _list([inline(commit.subject) for commit in change.commits])
+def _summary(plan: Plan | None, change: Change, title: str) -> str:
+    """The plan's summary, else the commits; nothing when the title says it all."""
+    said = [plan.summary] if plan else [commit.subject for commit in change.commits]
+    if [_visible(each) for each in said] == [title]:
+        return ""
+    return inline(plan.summary, 5000) if plan else _list([inline(each) for each in said])
 
 
 def _requirements(evidence: Evidence) -> str:

@@ -4,20 +4,36 @@ import re
 
 from repowright_tools.secrets import strip_invisible
 
-_MENTION = re.compile(r"(?<![\w`@/.])@([A-Za-z0-9][A-Za-z0-9_-]*+(?:/[A-Za-z0-9._-]+)?)")
+_MENTION = re.compile(r"(?<![\w@/.])@([A-Za-z0-9][A-Za-z0-9_-]*+(?:/[A-Za-z0-9._-]+)?)")
+_SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _BACKTICKS = re.compile(r"`+")
 
 
 def inline(text: str, limit: int = 500) -> str:
     """One line of prose of at most `limit` visible characters, safe in a paragraph, list or table cell.
 
-    Markup is shown, not applied: HTML, images, headings and table borders. A mention becomes code and notifies nobody.
+    Markup is shown, not applied: HTML, images, headings and table borders. Simple code spans stay what they are; any
+    other backtick is no more than that. A mention becomes code and notifies nobody.
     """
     line = " ".join(strip_invisible(text).split())
     line = line if len(line) <= limit else f"{line[: limit - 1]}…"
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("![", "!\\[")
-    line = _MENTION.sub(r"`@\1`", line)
-    return f"\\{line}" if line[:1] in set("#>-+*=~`_") else line
+    # Every second piece is the inside of a code span.
+    pieces = _SPAN.split(line)
+    line = "".join(code(piece) if number % 2 else _prose(piece) for number, piece in enumerate(pieces))
+    return f"\\{line}" if line[:1] in set("#>-+*=~_") else line
+
+
+def _prose(text: str) -> str:
+    for character, shown in (
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        ("`", "&#96;"),
+        ("\\", "\\\\"),
+        ("|", "\\|"),
+        ("![", "!\\["),
+    ):
+        text = text.replace(character, shown)
+    return _MENTION.sub(r"`@\1`", text)
 
 
 def code(text: str) -> str:

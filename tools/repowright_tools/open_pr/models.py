@@ -25,17 +25,24 @@ class OpenPrArguments(StageArguments):
     base: str | None = Field(
         default=None, description="The branch to propose it to; by default the remote's default branch."
     )
-    title: str | None = Field(default=None, min_length=1, max_length=MAX_TITLE)
+    title: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_TITLE,
+        description="One line; by default the plan's summary, or the subject of the branch's last commit.",
+    )
     body: str | None = Field(
         default=None,
         max_length=MAX_BODY,
         description="Markdown that replaces the summary; the evidence is added below it.",
     )
-    draft: bool = True
+    draft: bool = Field(default=True, description="Whether it is a draft, which nobody can merge until it is ready.")
     reviewers: list[Reviewer] = Field(
         default_factory=list, max_length=15, description="Logins, or org/team for the reviewers to be asked."
     )
-    labels: list[Label] = Field(default_factory=list, max_length=50)
+    labels: list[Label] = Field(
+        default_factory=list, max_length=50, description="Names of labels to set, such as `bug`."
+    )
     dry_run: bool = Field(default=False, description="Show what would be sent, and send nothing.")
 
 

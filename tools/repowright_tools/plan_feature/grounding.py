@@ -1,8 +1,8 @@
 """Whether a plan speaks of the repository that is there: its files and its symbols.
 
 A file that does not exist is a finding: code cannot be written into it, and the planner is told what comes nearest. A
-symbol that does not exist is none: a task may well introduce it in an existing file. It is returned as ungrounded, with
-what comes nearest, for the reader to judge.
+symbol that does not exist is none: a task may well introduce it. It is returned as ungrounded, with what comes
+nearest, for the reader to judge.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,11 @@ def file_findings(plan: Plan, index: "RepositoryIndex") -> list[str]:
 
 
 def ungrounded_symbols(plan: Plan, index: "RepositoryIndex") -> list[Ungrounded]:
-    """Symbols that are defined nowhere, of tasks that create no file in which they could be new."""
+    """Symbols that are defined nowhere, of tasks that change existing files; what only creates files can only add."""
     return [
         Ungrounded(name=name, where=f"{task.id}.symbols", nearest=index.nearest_symbols(name))
         for task in plan.tasks
-        if not task.new_files_needed
+        if any(index.has_path(path) for path in task.files_to_modify)
         for name in task.symbols
         if not index.has_symbol(name)
     ]

@@ -69,7 +69,9 @@ class PlanFeature(Stage[PlanFeatureArguments, PlanResult]):
             for task in plan.tasks
         ]
         lines += [f"Assumed: {question.text} {question.default}" for question in plan.questions]
-        lines += [f"Not found in the repository: {name.name} ({name.where})" for name in result.ungrounded]
+        for name in result.ungrounded:
+            near = f"; the nearest are {', '.join(name.nearest)}" if name.nearest else ""
+            lines.append(f"Not found in the repository: {name.name} ({name.where}){near}")
         return "\n".join(lines)
 
     def artifacts(self, result: PlanResult) -> list[Artifact]:
