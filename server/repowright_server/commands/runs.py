@@ -72,6 +72,7 @@ async def _resume(engine: "Engine", args: argparse.Namespace) -> int:
     last = next(each for each in reversed(state.attempts) if each.parent is None)
     attempt = last
     if last.status is not Status.COMPLETE:
+        await (await engine.dispatcher()).tell(last)  # whoever resumes a failed run knows that it failed
         attempt = await perform(engine, call_of(engine, last.stage, {}, args.run_id))
     if attempt.status is Status.COMPLETE:
         said = json.dumps(attempt.result, indent=1) if args.json else attempt.status_message

@@ -121,9 +121,12 @@ class Dispatcher:
         return str(rows[-1]["body"]["text"]) if rows else attempt.status_message
 
     async def tell(self, attempt: Attempt) -> None:
-        """A caller gets the attempt as it is now: a failure is no news any more, and the next call tries again."""
+        """A caller gets the attempt as it is now: a failure is no news any more, and the next call tries again.
+
+        The failures of the stages within it, which it repeats, are told with it.
+        """
         if attempt.status is Status.FAILED and not attempt.told:
-            await self.store.transaction(lambda db: store.change_attempt(db, attempt.id, told=True))
+            await self.store.transaction(lambda db: store.mark_told(db, attempt.run_id))
 
     async def attempt(self, attempt_id: int) -> Attempt:
         return await self.store.transaction(lambda db: store.attempt_of(db, attempt_id))

@@ -132,6 +132,12 @@ def change_attempt(connection: Connection, attempt_id: int, **changes: Any) -> N
     connection.execute(attempts.update().where(attempts.c.id == attempt_id).values(**changes))
 
 
+def mark_told(connection: Connection, run_id: str) -> None:
+    """The failures of a run up to now are known to a caller."""
+    failed = sa.and_(attempts.c.run_id == run_id, attempts.c.status == Status.FAILED)
+    connection.execute(attempts.update().where(failed).values(told=True))
+
+
 def attempts_of(connection: Connection, run_id: str) -> list[Attempt]:
     """All attempts of a run, oldest first."""
     rows = connection.execute(sa.select(attempts).where(attempts.c.run_id == run_id).order_by(attempts.c.id))

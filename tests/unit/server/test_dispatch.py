@@ -174,6 +174,26 @@ async def test_a_failure_that_no_caller_has_heard_of_is_told_before_anything_is_
     assert work.count == 2
 
 
+async def test_a_failure_within_another_stage_is_told_with_it(tmp_path: Path) -> None:
+    work = Counter()
+
+    async def fail_once(ctx: StageContext) -> str:
+        await work(ctx)
+        if work.count == 1:
+            raise InvalidArguments("inner")
+        return "mended"
+
+    async def outer(ctx: StageContext) -> str:
+        return str((await ctx.stages.run("inner", inner.arguments()))["said"])
+
+    inner = Toy("inner", fail_once)
+    async with bench(tmp_path, inner, Toy("outer", outer)) as runs:
+        failed = await runs.finished("outer")
+        mended = await runs.finished("inner", failed.run_id)
+
+    assert (failed.status, mended.result) == (Status.FAILED, {"said": "mended"})
+
+
 async def test_an_attempt_waits_for_a_submission_and_goes_on_with_it(tmp_path: Path) -> None:
     async def act(ctx: StageContext) -> str:
         return await cast(Submitted, cast(Any, ctx.model)).word(ctx.journal, "greeting")
