@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     llm_timeout: float = Field(default=300.0, gt=0)
     """Seconds without a byte after which a model call is given up."""
     anthropic_api_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
-    """API key of the provider `anthropic`; several, separated by commas, make a pool."""
+    """API key of the provider `anthropic`; of several, separated by commas, the first is used."""
     anthropic_base_url: str | None = None
     """Where the Messages API is, when not at its usual place."""
     max_run_cost_usd: float | None = Field(default=None, gt=0)
