@@ -1,13 +1,14 @@
 """The command `repowright`. Exit codes: 0 done, 1 the answer is no, 2 cannot start or bad usage."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
-from repowright_server.commands.exits import CANNOT
+from repowright_server.commands.exits import CANNOT, DONE
 from repowright_server.settings import SettingsInvalid
 from repowright_tools.errors import RepowrightError
 
@@ -16,17 +17,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; each is a module of `commands` with a function `run(args) -> int`."""
     args = _parser().parse_args(arguments)
     try:
-        return int(import_module(f"repowright_server.commands.{args.command}").run(args))
+        status = int(import_module(f"repowright_server.commands.{args.command}").run(args))
+        sys.stdout.flush()  # here, where a reader that is gone is no surprise
     except SettingsInvalid as error:
         return _complain(f"A setting is wrong:\n{error}")
     except RepowrightError as error:
         return _complain(f"{error.message}\n{error.what_to_do}")
+    except BrokenPipeError:  # whoever read the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except OSError as error:
         return _complain(
             f"{error.strerror or error}: {error.filename or ''}\nSet REPOWRIGHT_HOME to a folder of yours."
         )
     except KeyboardInterrupt:
         return _complain("Interrupted; what was in progress can be resumed.")
+    return status
 
 
 def _complain(message: str) -> int:

@@ -117,6 +117,16 @@ def test_rules_are_shown_then_written_then_fit_until_the_repository_changes(repo
     assert "no longer fits" in outgrown.stdout
 
 
+def test_a_reader_that_has_had_enough_is_no_error(repowright: Operator) -> None:
+    script = '"$0" -I -m repowright_server analyse . | true; exit ${PIPESTATUS[0]}'
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable], env=repowright.environment, cwd=repowright.repository,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_runs_are_listed_shown_and_resumed(repowright: Operator) -> None:
     repowright("analyse", ".")
     listed = json.loads(repowright("runs", "list", "--json").stdout)

@@ -71,7 +71,9 @@ async def test_a_selector_that_matches_nothing_is_called_so(project: Project, se
     project.start({"test_a.py": GOOD})
     report = await project.test(selector=selector, baseline=False)
     assert report.verdict == "no_tests", report.output_tail
-    assert report.reason.startswith(f"the selector matched no test; only `{selector}` was run, not the whole suite")
+    assert report.reason.startswith(
+        f"the selector matched no test; run with the selector `{selector}`, which may leave tests out"
+    )
     [action] = RunTestsSandboxed().next_actions(report)
     assert action.tool == "run_tests_sandboxed"
 
@@ -81,7 +83,7 @@ async def test_a_pass_of_some_tests_says_which(project: Project) -> None:
     report = await project.test(selector="test_a.py", command="python -m unittest")
     assert report.verdict == "passed"
     assert report.reason == (
-        "no test fails that passed before; only `test_a.py` was run, not the whole suite; "
+        "no test fails that passed before; run with the selector `test_a.py`, which may leave tests out; "
         "run with the command `python -m unittest`; pytest ran the tests in place of unittest"
     )
 

@@ -94,10 +94,13 @@ def make_call(engine: "Engine", stage: AnyStage, run_id: str | None, own: dict[s
 
 def _refuse_secrets(value: Any, place: str) -> None:
     """Arguments are kept with the run and repeated in answers: a secret among them would be, too (InvalidArguments)."""
-    from repowright_tools.secrets import scan_text
+    from repowright_tools.secrets import redact, scan_text
 
     if isinstance(value, str) and scan_text(place, value):
-        raise InvalidArguments(f"{place}: holds what looks like a secret; leave it out, nothing was kept of it")
+        raise InvalidArguments(
+            f"{redact(place)}: holds what looks like a secret, and nothing was kept of it. Leave it out; a change that "
+            "removes a secret is tested with `source` or on a run that generated it"
+        )
     if is_object(value):
         for name, each in value.items():
             _refuse_secrets(each, f"{place}.{name}".removeprefix("."))

@@ -31,7 +31,7 @@ class StageCall:
     @property
     def bare(self) -> bool:
         """Whether the caller wrote no argument of the stage's own."""
-        return not self.given - {"submission", "source"}
+        return not self.given - {"submission", "source", "ref"}
 
     @property
     def incomplete(self) -> bool:

@@ -101,7 +101,7 @@ class Claims:
         """Digest of the run, the stage, its arguments and the results it builds on."""
         earlier = [self.latest(db, run_id, name) for name in stage.builds_on]
         results = [None if each is None or each.status is not Status.COMPLETE else each.result for each in earlier]
-        own = {name: value for name, value in arguments.items() if name not in ("source", "submission")}
+        own = {name: value for name, value in arguments.items() if name not in ("source", "ref", "submission")}
         return digest([run_id, stage.name, own, results])
 
     def _join(self, db: Connection, call: StageCall) -> Claim | None:

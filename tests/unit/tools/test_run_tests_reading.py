@@ -143,7 +143,7 @@ def test_a_selector_beside_a_command_that_is_not_pytest_is_refused_before_a_run(
 def test_what_the_caller_narrows_is_remarked_and_what_the_repository_says_is_not() -> None:
     assert command_for("pytest", None, PATHS).remarks == ()
     assert command_for("pytest -x", "tests/test_a.py", PATHS, by_caller=True).remarks == (
-        "only `tests/test_a.py` was run, not the whole suite",
+        "run with the selector `tests/test_a.py`, which may leave tests out",
         "run with the command `pytest -x`",
     )
     assert command_for("python -m unittest", None, PATHS).remarks == ("pytest ran the tests in place of unittest",)

@@ -173,7 +173,9 @@ def test_a_file_that_can_be_collected_now_has_not_vanished() -> None:
     assert {test.id: test.class_ for test in tests} == {"test_a.py::test_x": "new", "test_gone.py": "vanished"}
 
 
-NARROW = TestCommand("pytest", reports=True, selects=True, remarks=("only `x` was run, not the whole suite",))
+NARROW = TestCommand(
+    "pytest", reports=True, selects=True, remarks=("run with the selector `x`, which may leave tests out",)
+)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ NARROW = TestCommand("pytest", reports=True, selects=True, remarks=("only `x` wa
     [run(cases(a="passed")), run(cases(a="failed")), run([], exit_code=5), run(None, exit_code=139)],
 )
 def test_every_reason_says_what_was_left_out(observed: Run) -> None:
-    assert "only `x` was run, not the whole suite" in verdict([observed], None, NARROW)[1]
+    assert "run with the selector `x`, which may leave tests out" in verdict([observed], None, NARROW)[1]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ def translated() -> Generator[None]:
         raise GitFailed(redact(str(error.stderr)), status) from None
     except GitError as error:
         raise GitFailed(redact(str(error)), None) from None
+    except OSError as error:
+        raise GitFailed(f"git could not be started: {error.strerror}", None) from None
 
 
 async def _until_ended(ended: anyio.Event) -> None:

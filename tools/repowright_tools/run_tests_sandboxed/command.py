@@ -76,7 +76,7 @@ def test_command(command: str, selector: str | None, paths: Collection[str], *, 
     words = _pytest_arguments(command)
     remarks: list[str] = []
     if selector is not None:
-        remarks.append(f"only {_quoted(selector)} was run, not the whole suite")
+        remarks.append(f"run with the selector {_quoted(selector)}, which may leave tests out")
     if by_caller:
         remarks.append(f"run with the command {_quoted(command)}")
     if words is None:

@@ -19,6 +19,8 @@ def read_selector(selector: str) -> list[str]:
     try:
         words = shlex.split(selector)
     except ValueError as error:
+        if "::" in selector and not _could_be_option(selector):
+            return [selector]  # a node id as results name it: its parameters may hold a quotation mark
         raise InvalidArguments(f"`selector` cannot be read: {error}") from error
     if not words:
         raise InvalidArguments("`selector` is empty; leave it out to run all tests")
