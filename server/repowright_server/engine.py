@@ -31,7 +31,6 @@ class Engine:
         self.settings = settings
         self.read_only = read_only
         self.principal = "local"
-        self.closing = False
         self._tasks = tasks
         self.adapters = Adapters(settings, read_only=read_only)
         self._dispatcher: Dispatcher | None = None
@@ -84,11 +83,12 @@ class Engine:
         dispatcher = await self.dispatcher()
         from repowright_server.runs import store
 
-        found = await dispatcher.store.transaction(lambda db: store.newest_runs(db, limit))
+        found = await dispatcher.store.transaction(
+            lambda db: [(run, store.attempts_of(db, run.id)) for run in store.newest_runs(db, limit)]
+        )
         rows: list[dict[str, Any]] = []
-        for run in found:
-            state = await self.state(run.id)
-            last = state.attempts[-1] if state.attempts else None
+        for run, attempts in found:
+            last = attempts[-1] if attempts else None
             said = (
                 {"stage": None, "status": None} if last is None else {"stage": last.stage, "status": last.status.value}
             )
@@ -97,7 +97,6 @@ class Engine:
 
     def close_soon(self) -> None:
         """The server is about to end: calls that are cut off from now on leave their work resumable."""
-        self.closing = True
         if self._dispatcher is not None:
             self._dispatcher.closing = True
 

@@ -7,8 +7,8 @@
     │   ├── UnknownRef, InvalidRef, UrlNotAllowed, HostNotAllowed
     │   └── CloneFailed, CloneTimeout, WorkspaceTooLarge
     ├── RunError                         the run asked for cannot go on
-    │   ├── UnknownRun, StageBusy, StageMissing, ArtifactMissing
-    │   └── StateUnavailable, StateTooNew, StageTimeout, Interrupted
+    │   ├── UnknownRun, StageBusy, ArtifactMissing
+    │   └── StateUnavailable, StateTooNew, StageTimeout
     ├── ModelError                       the model gave no usable answer
     │   ├── NoApiKey, KeyRejected, KeyForbidden, PaymentRequired, ModelNotFound, RequestRefused
     │   ├── RateLimited, ModelOverloaded, ModelUnreachable
@@ -155,11 +155,6 @@ class StageBusy(RunError):
     what_to_do = "Wait for the attempt in progress (get_run) or end it (cancel_run), then call again."
 
 
-class StageMissing(RunError):
-    code = "stage_missing"
-    what_to_do = "Run the earlier stage named in the message on this run first, or give its outcome as an argument."
-
-
 class ArtifactMissing(RunError):
     code = "artifact_missing"
     what_to_do = "Use a URI from the `artifacts` of a result of this run."
@@ -180,12 +175,6 @@ class StageTimeout(RunError):
     code = "stage_timeout"
     retryable = True
     what_to_do = "Call again to resume from the journal, or raise WORKFLOW_TIMEOUT."
-
-
-class Interrupted(RunError):
-    code = "interrupted"
-    retryable = True
-    what_to_do = "Call again with the same run_id; the work resumes from the journal."
 
 
 # --- model ------------------------------------------------------------------------------------------------------
