@@ -2,9 +2,10 @@
 
 import pytest
 
+from support.browser import browser
 from support.docker import docker_client, probe, sandbox, sandbox_policy
 
-__all__ = ["anyio_backend", "docker_client", "probe", "sandbox", "sandbox_policy"]
+__all__ = ["anyio_backend", "browser", "docker_client", "probe", "sandbox", "sandbox_policy"]
 
 
 @pytest.fixture

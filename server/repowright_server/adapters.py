@@ -4,14 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repowright_server.settings import Settings
+from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
     from repowright_tools.git.policy import SourcePolicy
     from repowright_tools.git.workspace import Workspace
     from repowright_tools.github.forge import Forge
     from repowright_tools.github.policy import ForgePolicy
+    from repowright_tools.index.index import Index
+    from repowright_tools.index.standby import Standby
     from repowright_tools.llm.policy import ModelPolicy
     from repowright_tools.sandbox.base import Sandbox
+    from repowright_tools.stage import BoundRepository
 
 
 class Adapters:
@@ -21,9 +25,12 @@ class Adapters:
         self._settings = settings
         self._read_only = read_only
         self._sandbox: Sandbox | None = None
+        self._standby: Standby | None = None
 
     async def aclose(self) -> None:
-        """Give connections back."""
+        """Give connections back and end processes that wait."""
+        if self._standby is not None:
+            await self._standby.aclose()
         if self._sandbox is not None:
             await self._sandbox.aclose()
 
@@ -34,7 +41,8 @@ class Adapters:
         s = self._settings
         base = s.workspace_base_path or s.repowright_home / "workspaces"
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Workspace(base / run_id, Identity(s.git_user_name, s.git_user_email), s.max_workspace_size)
+        identity = Identity(s.git_user_name, s.git_user_email)
+        return Workspace(base / run_id, identity, s.max_workspace_size, self.source_policy())
 
     def allowed_roots(self) -> tuple[Path, ...]:
         """Folders that local sources may lie in."""
@@ -83,7 +91,19 @@ class Adapters:
             forge_url=forge.web_url,
             token=forge.token,
             max_bytes=self._settings.max_workspace_size,
+            mirrors=self._settings.repowright_home / "mirrors",
         )
+
+    async def index(self, repository: "BoundRepository") -> "Index":
+        """The kept index of a repository, shared by all processes on this home."""
+        from repowright_tools.index.identity import identity_of
+        from repowright_tools.index.index import Index
+        from repowright_tools.index.standby import Standby
+
+        self._standby = self._standby or Standby()
+        identity = await in_thread(identity_of, repository)
+        folder = self._settings.repowright_home / "index"
+        return Index(folder=folder, repository=identity, standby=self._standby)
 
     def model_policy(self) -> "ModelPolicy":
         from repowright_tools.llm.policy import ModelPolicy

@@ -56,10 +56,22 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("demo", help="run the whole pipeline on a sample repository, offline and without a key")
     commands.add_parser("doctor", help="check everything the server needs, and say how to mend what is missing")
 
-    analyse = commands.add_parser("analyse", help="map a repository")
+    analyse = commands.add_parser(
+        "analyse", help="map a repository",
+        description="Map a repository: languages, commands, entry points, tests, hot spots, modules, ranked symbols. "
+        "Files are read, nothing of the repository is run, and no model is needed.",
+    )  # fmt: skip
     analyse.add_argument("path", type=Path, metavar="PATH", help="folder of a repository")
-    analyse.add_argument("--json", action="store_true", help="print the whole result as JSON")
     analyse.add_argument("--focus", metavar="TEXT", help="a question, paths or symbols to put first")
+    analyse.add_argument(
+        "--exclude", action="append", metavar="GLOB", default=[],
+        help="files to leave out, with the syntax of .gitignore; may be given again",
+    )  # fmt: skip
+    analyse.add_argument("--tokens", type=int, metavar="N", help="most tokens the map may have (default: 4096)")
+    analyse.add_argument("--stories", action="store_true", help="also derive user stories; needs a model")
+    form = analyse.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the whole result as JSON")
+    form.add_argument("--html", metavar="FILE", type=Path, help="write one page with pictures, to be read offline")
 
     rules = commands.add_parser("rules", help="derive rules files for coding assistants from a repository")
     rules.add_argument("path", type=Path, metavar="PATH", help="folder of a repository")

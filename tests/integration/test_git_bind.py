@@ -7,10 +7,13 @@ import pytest
 
 from repowright_tools.errors import EmptyRepository, NotARepository, PathNotAllowed, UnknownRef, WorkspaceTooLarge
 from repowright_tools.git.policy import SourcePolicy
+from repowright_tools.git.shadow import find_work_tree
 from repowright_tools.git.source import bind, parse_source
+from repowright_tools.git.tree import work_tree_paths
 from repowright_tools.git.workspace import Identity, Workspace
 from repowright_tools.stage import BoundRepository
 from support.repositories import add_bare_origin, commit_all, git, make_repository, write_files
+from support.snapshots import snapshot
 
 pytestmark = pytest.mark.anyio
 MOST = 10_000_000
@@ -101,15 +104,43 @@ async def test_what_is_no_work_tree_is_refused(tmp_path: Path) -> None:
             await bound_to(tmp_path / name, root=tmp_path)
 
 
-async def test_a_repository_without_a_commit_is_empty(tmp_path: Path) -> None:
+async def test_a_repository_without_a_commit_is_bound_to_none_unless_it_has_no_file_either(tmp_path: Path) -> None:
     """R15: no commit at all, and an unborn branch beside a born one."""
-    git(tmp_path, "init", "-q", "empty")
+    git(tmp_path, "init", "-q", "-b", "main", "empty")
     with pytest.raises(EmptyRepository):
         await bound_to(tmp_path / "empty")
+    write_files(tmp_path / "empty", {"a": "a"})
     make_repository(tmp_path / "unborn", {"a": "a"})
+    born = git(tmp_path / "unborn", "rev-parse", "main")
     git(tmp_path / "unborn", "symbolic-ref", "HEAD", "refs/heads/nothing")
-    with pytest.raises(EmptyRepository):
-        await bound_to(tmp_path / "unborn")
+    for name, branch in (("empty", "main"), ("unborn", "nothing")):
+        bound = await bound_to(tmp_path / name)
+        assert (bound.commit, bound.branch, bound.dirty) == (None, branch, True)
+        with pytest.raises(EmptyRepository):
+            await Workspace(tmp_path / "ws", Identity("Bot", "bot@example.org"), MOST).clone(bound)
+    assert (await bound_to(tmp_path / "unborn", "main")).commit == born
+
+
+async def test_a_folder_without_git_is_bound_to_no_commit(tmp_path: Path) -> None:
+    write_files(tmp_path / "plain", {"a": "a"})
+    bound = await bound_to(tmp_path / "plain")
+    assert (bound.root, bound.commit, bound.branch, bound.dirty) == (str(tmp_path / "plain"), None, None, False)
+    with pytest.raises(NotARepository):
+        await Workspace(tmp_path / "ws", Identity("Bot", "bot@example.org"), MOST).clone(bound)
+    with pytest.raises(NotARepository):
+        await bound_to(tmp_path / "plain", "main")
+
+
+async def test_a_sparse_index_is_compared_without_a_trace_in_the_repository(repository: Path) -> None:
+    """To unfold it git would write to the user's objects."""
+    git(repository, "sparse-checkout", "set", "--cone", "--sparse-index", "other")
+    write_files(repository, {"other/new.py": "n = 1\n"})
+    git(repository, "add", "other")
+    before = snapshot(repository)
+    assert (await bound_to(repository)).dirty
+    tree = find_work_tree(repository, (repository,))
+    assert await work_tree_paths(tree) == [".gitignore", "a.py", "other/new.py", "sub/"]
+    assert snapshot(repository) == before
 
 
 async def test_a_detached_head_has_no_branch(repository: Path) -> None:

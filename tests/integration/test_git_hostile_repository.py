@@ -115,15 +115,15 @@ async def use_everything(repository: Path, folder: Path) -> None:
     assert {file.path for file in files} >= {"a.txt", "kept/b.txt"}
     own = workspace(folder)
     clone = await own.clone(bound)
-    await own.start_branch("repowright/x", bound.commit)
+    await own.start_branch("repowright/x", bound.pinned())
     (clone / "a.txt").write_text("written\n")
     head = await own.commit("message", [("Task", "T1")], when=datetime.now(UTC))
-    assert "written" in await own.diff(bound.commit, head)
-    await own.changes(bound.commit, head)
+    assert "written" in await own.diff(bound.pinned(), head)
+    await own.changes(bound.pinned(), head)
     await own.fetch_branch(bound, "main")
-    await own.reset(bound.commit)
+    await own.reset(bound.pinned())
     await bind(parse_source(str(repository), "main", policy(folder)), workspace(folder), policy(folder))
-    await commit_files(repository, bound.commit, MOST)
+    await commit_files(repository, bound.pinned(), MOST)
 
 
 @pytest.mark.anyio
@@ -150,7 +150,7 @@ async def test_a_missing_object_is_an_error_and_is_fetched_from_nowhere(
     with pytest.raises(SourceError):
         await workspace(tmp_path).clone(bound)
     with pytest.raises(RepositoryUnreadable):
-        await commit_files(repository, bound.commit, MOST)
+        await commit_files(repository, bound.pinned(), MOST)
     assert not marker.exists()
 
 
@@ -200,7 +200,7 @@ async def test_the_configuration_of_a_submodule_runs_nothing_either(tmp_path: Pa
     bound = await bind(parse_source(str(repository), None, policy(tmp_path)), workspace(tmp_path), policy(tmp_path))
     assert not bound.dirty
     assert [file.path for file in await work_tree_files(repository, MOST)] == [".gitmodules", "a.txt"]
-    assert [file.path for file in await commit_files(repository, bound.commit, MOST)] == [".gitmodules", "a.txt"]
+    assert [file.path for file in await commit_files(repository, bound.pinned(), MOST)] == [".gitmodules", "a.txt"]
     clone = await workspace(tmp_path).clone(bound)
     assert list((clone / "sub").iterdir()) == []
     assert not marker.exists()

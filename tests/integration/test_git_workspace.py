@@ -76,7 +76,7 @@ async def test_the_same_work_makes_the_same_commit_and_carries_its_trailers(
     clone = await workspace.clone(repository)
     heads: list[str] = []
     for _ in range(2):
-        await workspace.start_branch("repowright/x", repository.commit)
+        await workspace.start_branch("repowright/x", repository.pinned())
         write_files(clone, {"a.txt": "two\n", "new.log": "n\n"})
         heads.append(await workspace.commit("Subject\n\nBody", [("Task", "T1\nEvil: x"), ("Run", "r_1")], when=WHEN))
     assert heads[0] == heads[1]
@@ -101,15 +101,15 @@ async def test_changes_name_renames_additions_and_binary_files(
     (clone / "bin").write_bytes(b"\0\1")
     write_files(clone, {"a.txt": "one\ntwo\n", "ignored.log": "x\n"})
     head = await workspace.commit("m", [], when=WHEN)
-    assert await workspace.changes(repository.commit, head) == [
+    assert await workspace.changes(repository.pinned(), head) == [
         FileChange("a.txt", "a.txt", "modified", 1, 0),
         FileChange("bin", "bin", "added", 0, 0),
         FileChange("c.txt", "c.txt", "deleted", 0, 1),
         FileChange("ignored.log", "ignored.log", "added", 1, 0),
         FileChange("moved to.txt", "b.txt", "renamed", 0, 0),
     ]
-    diff = await workspace.diff(repository.commit, head)
-    await workspace.reset(repository.commit)
+    diff = await workspace.diff(repository.pinned(), head)
+    await workspace.reset(repository.pinned())
     subprocess.run(["git", "apply", "--index", "-"], input=diff.encode(), cwd=clone, check=True)
     assert git(clone, "write-tree") == git(clone, "rev-parse", f"{head}^{{tree}}")
 
@@ -121,10 +121,10 @@ async def test_a_name_that_is_no_branch_starts_none(
     """G04."""
     await workspace.clone(repository)
     for call in (
-        workspace.start_branch(name, repository.commit),
+        workspace.start_branch(name, repository.pinned()),
         workspace.start_branch("x", name),
         workspace.reset(name),
-        workspace.diff(name, repository.commit),
+        workspace.diff(name, repository.pinned()),
         workspace.fetch_branch(repository, name),
     ):
         with pytest.raises(InvalidRef):
@@ -152,7 +152,7 @@ async def test_two_runs_on_one_repository_do_not_meet(repository: BoundRepositor
     async def work(number: int) -> None:
         own = Workspace(tmp_path / f"run-{number}", IDENTITY, MOST)
         clone = await own.clone(repository)
-        await own.start_branch("repowright/same-name", repository.commit)
+        await own.start_branch("repowright/same-name", repository.pinned())
         write_files(clone, {"a.txt": f"{number}\n"})
         heads[number] = await own.commit("m", [], when=WHEN)
 
@@ -169,7 +169,7 @@ async def test_locks_that_a_killed_process_left_are_removed(repository: BoundRep
     for name in ("index.lock", "HEAD.lock", "config.lock", "refs/heads/repowright/x.lock"):
         (clone / ".git" / name).write_text("")
     assert await workspace.clone(repository) == clone
-    await workspace.start_branch("repowright/x", repository.commit)
+    await workspace.start_branch("repowright/x", repository.pinned())
     write_files(clone, {"a.txt": "two\n"})
     await workspace.commit("m", [], when=WHEN)
 

@@ -30,8 +30,10 @@ Each class says three things a caller can act on: `code`, `retryable` (the same 
 `what_to_do`. A failing test or command is data, never one of these.
 """
 
-from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class RepowrightError(Exception):
@@ -49,7 +51,7 @@ class RepowrightError(Exception):
     retryable: ClassVar[bool] = False
     what_to_do: str = "Read the message."
 
-    def __init__(self, message: str, *, what_to_do: str | None = None, retry_at: datetime | None = None) -> None:
+    def __init__(self, message: str, *, what_to_do: str | None = None, retry_at: "datetime | None" = None) -> None:
         super().__init__(message)
         self.message = message
         self.retry_at = retry_at

@@ -57,6 +57,7 @@ class DeliverFeature(Stage[DeliverFeatureArguments, Delivery]):
         return args.open_pr
 
     async def run(self, ctx: StageContext, args: DeliverFeatureArguments) -> Delivery:
+        ctx.repository.pinned()
         if args.open_pr:
             ctx.forge.require_writable()
             await ctx.forge.preflight(ctx.forge.authorise(ctx.repository))

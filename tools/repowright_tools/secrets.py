@@ -14,15 +14,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from urllib.parse import quote, quote_plus
+from typing import NamedTuple
 
 SHORTEST_REGISTERED = 8
 """Characters. A shorter value would be found in ordinary words, and hiding it would spoil every text."""
 
 
-@dataclass(frozen=True)
-class SecretFinding:
+class SecretFinding(NamedTuple):
     """Where a secret is, and of which kind; never its value. `line` counts from 1."""
 
     kind: str
@@ -35,6 +33,8 @@ def register_secret(value: str) -> None:
 
     Values shorter than `SHORTEST_REGISTERED` are left alone.
     """
+    from urllib.parse import quote, quote_plus  # registered by servers alone; this module is also loaded elsewhere
+
     global _registered
     if len(value) >= SHORTEST_REGISTERED:
         forms = {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1], *_base64_forms(value)}
@@ -44,12 +44,18 @@ def register_secret(value: str) -> None:
 
 def redact(text: str) -> str:
     """The text with everything that looks like a secret, placeholders included, replaced by `[redacted: kind]`."""
-    for form in _registered:
-        text = text.replace(form, "[redacted: registered secret]")
+    text = redact_registered(text)
     lowered = text.lower()
     for shape in _SHAPES:
         if any(anchor in lowered for anchor in shape.anchors):
             text = shape.pattern.sub(shape.hide, text)
+    return text
+
+
+def redact_registered(text: str) -> str:
+    """The text without the registered values alone; text inside JSON stays JSON."""
+    for form in _registered:
+        text = text.replace(form, "[redacted: registered secret]")
     return text
 
 
@@ -102,8 +108,7 @@ _INVISIBLE = re.compile(
 # --- what looks like a secret -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Shape:
+class _Shape(NamedTuple):
     """A kind of secret. `anchors` are cheap lower-case texts, one of which occurs wherever the pattern matches."""
 
     kind: str

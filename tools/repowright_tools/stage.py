@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 from pydantic import BaseModel
 
-from repowright_tools.errors import RepowrightError
-from repowright_tools.models import Result, StageArguments
+from repowright_tools.errors import EmptyRepository, NotARepository, RepowrightError
+from repowright_tools.models import RepositoryWarning, Result, StageArguments
 
 if TYPE_CHECKING:
     from repowright_tools.events import EventSink
@@ -36,21 +36,36 @@ class BoundRepository(Result):
         source: as the caller named it.
         kind: `local` is the user's own work tree, `remote` a clone of ours.
         root: absolute path of the folder that is read: the user's tree, or our checkout of a remote.
-        commit: the pinned commit, 40 or 64 hex digits.
+        commit: the pinned commit, 40 or 64 hex digits; None for a folder without git, or before the first commit.
         branch: the branch that was checked out or asked for; None when detached.
         default_branch: the branch that changes are proposed to, as far as the repository says; None when unknown.
         dirty: whether `root` differs from `commit` (local sources only).
         origin: URL or path that a push goes to, without credentials; None when there is no `origin`.
+        warnings: what went wrong when it was bound, and was mended.
     """
 
     source: str
     kind: Literal["local", "remote"]
     root: str
-    commit: str
+    commit: str | None
     branch: str | None
     default_branch: str | None
     dirty: bool
     origin: str | None
+    warnings: tuple[RepositoryWarning, ...] = ()
+
+    def pinned(self) -> str:
+        """The commit, for what cannot do without.
+
+        Raises:
+            EmptyRepository: there is none yet.
+            NotARepository: the folder has no git.
+        """
+        if self.commit is not None:
+            return self.commit
+        if self.branch is not None:
+            raise EmptyRepository(f"{self.root} has no commit yet")
+        raise NotARepository(f"{self.root} is a folder without git")
 
 
 # --- asking --------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Blocking libraries go to a thread with a deadline."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -11,6 +11,7 @@ from repowright_tools.errors import RepowrightError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -27,3 +28,24 @@ async def within(
             return await in_thread(call, *args, **kwargs)
     except TimeoutError as error:
         raise late from error
+
+
+async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
+    """Wait for two things at once. When one fails, its error is raised as it is and the other one is cancelled."""
+    ones: list[T] = []
+    others: list[U] = []
+    errors: list[Exception] = []
+
+    async def wait(thing: Awaitable[T | U], results: list[T] | list[U]) -> None:
+        try:
+            cast("list[T | U]", results).append(await thing)
+        except Exception as error:  # raised below, out of the group, which would wrap it
+            errors.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait, first, ones)
+        group.start_soon(wait, second, others)
+    if errors:
+        raise errors[0]
+    return ones[0], others[0]

@@ -16,7 +16,6 @@ from repowright_tools.errors import PriceUnknown
 from repowright_tools.events import BreakpointEvent
 from repowright_tools.git.source import SourceSpec, bind
 from repowright_tools.git.workspace import Workspace
-from repowright_tools.index.index import Index
 from repowright_tools.llm.factory import build_model
 from repowright_tools.stage import AnyStage, BoundRepository, StageContext
 from repowright_tools.threads import in_thread
@@ -71,7 +70,7 @@ class Contexts:
             sandbox=self._adapters.sandbox(),
             forge=self._adapters.forge(),
             workspace=workspace,
-            index=Index(),
+            index=await self._adapters.index(repository),
             journal=journal,
             approval=approval,
             events=execution.history,

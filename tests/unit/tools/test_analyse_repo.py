@@ -15,6 +15,7 @@ from repowright_tools.errors import AnswerRejected
 from repowright_tools.events import ProgressEvent
 from repowright_tools.index.index import Index
 from repowright_tools.stage import Answer, Ask, RejectedAnswer
+from repowright_tools.tokens import estimate_tokens
 from support.ports import RecordedEvents, bound, stage_context
 from support.repositories import make_repository
 
@@ -75,8 +76,11 @@ async def test_a_repository_is_described_with_evidence_for_each_statement(tmp_pa
     assert [(group.reason, group.count, group.examples) for group in result.files.excluded] == [
         ("lock_file", 1, ["yarn.lock"])
     ]
-    assert result.map.startswith("shop/orders.py\n    1  def place_order(n: int) -> int\n")
-    assert 0 < result.map_tokens <= 4096
+    head, _, symbols = result.map.partition("\n\n")
+    assert head.startswith("test: `python -m pytest` (pyproject.toml:7)\ninstall: `python -m pip install -e .` (pypro")
+    assert symbols.startswith("shop/orders.py\n    1  def place_order(n: int) -> int\n")
+    assert 0 < result.map_tokens == estimate_tokens(result.map) <= 4096
+    assert estimate_tokens(head) <= 409
     assert [(entry.name, entry.path, entry.line) for entry in result.entry_points] == [("shop", "shop/cli.py", 5)]
     assert result.commands.test[0].command == "python -m pytest"
     assert [(module.path, module.imports, module.layer) for module in result.modules] == [
@@ -93,6 +97,19 @@ async def test_a_repository_is_described_with_evidence_for_each_statement(tmp_pa
     cited = [feature.evidence[0] for feature in result.features]
     lines = [(tmp_path / place.path).read_text().splitlines()[place.line - 1] for place in cited]
     assert lines == ["def main(): pass", "def order(n):", '@app.post("/orders")']
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("budget", [256, 300, 1000])
+async def test_the_overview_heads_the_map_and_both_stay_inside_the_budget(tmp_path: Path, budget: int) -> None:
+    many = {f"shop/part{number}.py": f"def part_{number}(count: int) -> int: ...\n" * 5 for number in range(60)}
+    result = await analyse(tmp_path, SHOP | many, token_budget=budget)
+
+    head, _, symbols = result.map.partition("\n\n")
+    assert result.map_tokens == estimate_tokens(result.map) <= budget
+    assert 0 < estimate_tokens(head) <= budget // 10
+    assert head.startswith("test: `python -m pytest` (pyproject.toml:7)")
+    assert symbols.startswith("shop/")
 
 
 @pytest.mark.anyio
@@ -151,7 +168,7 @@ async def test_a_focus_fills_relevant_best_first(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_secrets_of_the_repository_are_in_no_part_of_the_result(tmp_path: Path) -> None:
     files = SHOP | {
-        ".github/workflows/ci.yml": f"jobs:\n  a:\n    steps:\n      - run: pip install --token {TOKEN} x\n",
+        ".github/workflows/ci.yml": f"jobs:\n  a:\n    steps:\n      - run: pip install -e . --token {TOKEN}\n",
         "shop/leak.py": f"def {'leak'}(token='{TOKEN}'): pass\n",
         "shop/routes.py": f'@app.get("/{TOKEN}")\ndef r(): pass\n',
     }
@@ -180,7 +197,10 @@ async def test_stories_keep_only_evidence_that_exists(tmp_path: Path) -> None:
     assert [(kept.id, kept.feature, [(e.path, e.line) for e in kept.evidence]) for kept in result.stories] == [
         ("S1", "F3", [("shop/web/api.py", 6)])
     ]
-    assert [(warning.code, warning.message.split()[0]) for warning in result.warnings] == [("stories_dropped", "3")]
+    assert [(warning.code, warning.message.split()[0]) for warning in result.warnings] == [
+        ("stories_dropped", "3"),
+        ("citations_dropped", "1"),
+    ]
     assert "place_order" not in model.asks[0].instructions  # repository content is context, never instructions
     assert all(section.untrusted for section in model.asks[0].context)
 
@@ -218,7 +238,9 @@ async def test_progress_text_artifact_and_next_steps_are_given(tmp_path: Path) -
     stage = AnalyseRepo()
     result = await stage.run(context, AnalyseRepoArguments())
 
-    assert any(isinstance(event, ProgressEvent) and event.total == 6 for event in events.events)
+    told = [event.message for event in events.events if isinstance(event, ProgressEvent)]
+    assert [message for message in told if message in {"History", "Map", "Features"}] == ["History", "Map", "Features"]
+    assert any(isinstance(event, ProgressEvent) and event.total for event in events.events)
     assert [(artifact.name, artifact.text) for artifact in stage.artifacts(result)] == [("map", result.map)]
     assert [action.tool for action in stage.next_actions(result)] == [
         "plan_feature",
@@ -231,12 +253,12 @@ async def test_progress_text_artifact_and_next_steps_are_given(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("path", "text", "titles"),
     [
-        ("a.py", '@app.route("/x")\ndef x(): ...\nparser.add_parser("sync")\n', ["route /x", "command sync"]),
+        ("a.py", '@app.route("/x")\ndef x(): ...\nparser.add_parser("sync")\n', ["command sync", "route /x"]),
         ("urls.py", 'urlpatterns = [\n    path("users/", users),\n]\n', ["route users/"]),
         (
             "a.ts",
             'router.get("/users/:id", h);\nprogram.command("deploy <env>")\n',
-            ["route GET /users/:id", "command deploy"],
+            ["command deploy", "route GET /users/:id"],
         ),
         (
             "a.go",

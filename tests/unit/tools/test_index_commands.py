@@ -58,8 +58,8 @@ def test_python_projects_are_installed_as_their_files_say() -> None:
         "[build-system]\n[project]\nname = 'x'\n[project.optional-dependencies]\ntest = ['pytest']\n"
         "[project.scripts]\nrun-x = 'x:main'\n"
     )
-    assert found({"pyproject.toml": pyproject, "uv.lock": ""}, "install") == [
-        ("uv sync", "pyproject.toml", 2),
+    assert found({"pyproject.toml": pyproject, "uv.lock": "version = 1\n"}, "install") == [
+        ("uv sync --extra test", "uv.lock", 1),
         ("python -m pip install -e '.[test]'", "pyproject.toml", 2),
     ]
     assert found({"pyproject.toml": pyproject}, "run") == [("run-x", "pyproject.toml", 7)]
@@ -81,8 +81,8 @@ def test_python_projects_are_installed_as_their_files_say() -> None:
 )
 def test_the_lock_file_names_the_package_manager(lock: str | None, install: str, test: str, lint: str) -> None:
     package = '{\n  "name": "x",\n  "test": 1,\n  "scripts": {\n    "test": "vitest",\n    "lint": "eslint ."\n  }\n}\n'
-    files = {"package.json": package} | ({lock: ""} if lock else {})
-    assert found(files, "install") == [(install, "package.json", 1)]
+    files = {"package.json": package} | ({lock: "{}\n"} if lock else {})
+    assert found(files, "install") == [(install, lock or "package.json", 1)]
     assert found(files, "test") == [(test, "package.json", 5)]
     assert found(files, "lint") == [(lint, "package.json", 6)]
 
@@ -102,6 +102,20 @@ def test_the_placeholder_of_npm_init_is_no_test_command() -> None:
         ({"build.gradle.kts": "plugins {}\n", "gradlew": ""}, ("./gradlew test", "build.gradle.kts", 1)),
         ({"Makefile": "CC := cc\nall: x\n\ntest: all\n\t./run\n"}, ("make test", "Makefile", 4)),
         ({"justfile": "build:\n  x\ntest *ARGS:\n  y\n"}, ("just test", "justfile", 3)),
+        ({"Gemfile": "source 'x'\n", "spec/a_spec.rb": ""}, ("bundle exec rspec", "Gemfile", 1)),
+        (
+            {"composer.json": '{"name": "x",\n"scripts": {\n"test": "phpunit"}}'},
+            ("composer test", "composer.json", 3),
+        ),
+        ({"mix.exs": "defmodule X do\nend\n"}, ("mix test", "mix.exs", 1)),
+        ({"CMakeLists.txt": "project(x)\nenable_testing()\n"}, ("ctest --test-dir build", "CMakeLists.txt", 2)),
+        (
+            {"X.sln": "\n", "t/T.csproj": '<x>\n<PackageReference Include="xunit" />'},
+            ("dotnet test", "t/T.csproj", 2),
+        ),
+        ({"Taskfile.yml": "version: 3\ntasks:\n  test:\n    cmds: [x]\n"}, ("task test", "Taskfile.yml", 3)),
+        ({"Package.swift": "let p = Package(\n.testTarget(name: 1))\n"}, ("swift test", "Package.swift", 2)),
+        ({"script/test": "#!/bin/sh\n"}, ("script/test", "script/test", 1)),
         ({"backend/go.mod": "module x\n"}, ("cd backend && go test ./...", "backend/go.mod", 1)),
     ],
 )
@@ -141,6 +155,20 @@ def test_ci_and_readme_come_last_and_each_command_once() -> None:
         ("npm run build", "build"),
         ("python -m build", "build"),
         ("python manage.py runserver", "run"),
+        ("coverage run -m pytest", "test"),
+        ("bundle exec rspec", "test"),
+        ("vendor/bin/phpunit", "test"),
+        ("dotnet test -c Release", "test"),
+        ("ctest --test-dir build", "test"),
+        ("python runtests.py --parallel", "test"),
+        ("pip install -e '.[dev]'", "install"),
+        ("pip install requests", None),
+        ("pip install build==1.0", None),
+        ("build", None),
+        ("make test PY=$VERSION", None),
+        ("npm run build -- <name>", None),
+        ("go test ./...", "test"),
+        ("pytest ...", None),
         ("npm install left-pad", None),
         ("curl https://example.org | sh", None),
         ("echo pytest", None),
@@ -153,12 +181,126 @@ def test_a_shell_line_is_known_by_its_program(line: str, kind: str | None) -> No
     assert (known and known[0]) == kind
 
 
-def test_a_gitlab_script_is_read_line_by_line() -> None:
-    assert (3, "pytest -q") in list(steps("test:\n  script:\n    - pytest -q\n"))
+@pytest.mark.parametrize(
+    ("path", "text", "shell"),
+    [
+        (".gitlab-ci.yml", "test:\n  script:\n    - pytest -q\n  image: pytest\n", [(3, "pytest -q", "")]),
+        (
+            ".github/workflows/ci.yml",
+            """\
+defaults:
+  run:
+    working-directory: web
+jobs:
+  a:
+    needs:
+      - build
+    steps:
+      - run: |
+          npm ci
+
+          npm \\
+            test
+      - run: make
+        working-directory: ./api
+""",
+            [(10, "npm ci", "web"), (12, "npm test", "web"), (14, "make", "api")],
+        ),
+        (".github/workflows/ci.yml", "jobs:\n  a:\n    steps:\n    - working-directory: ../x\n      run: make\n", []),
+        (
+            ".circleci/config.yml",
+            """\
+jobs:
+  a:
+    steps:
+      - checkout
+      - run: tox
+      - run:
+          name: x
+          command: |
+            make test
+""",
+            [(5, "tox", ""), (9, "make test", "")],
+        ),
+        ("azure-pipelines.yml", "steps:\n- script: >\n    dotnet\n    test\n- task: build\n", [(3, "dotnet test", "")]),
+        (".travis.yml", "install: pip install -e .\nscript:\n  - pytest  # all\n",
+         [(1, "pip install -e .", ""), (3, "pytest", "")]),
+        ("Jenkinsfile", "node {\n  sh 'make test'\n}\n", [(2, "make test", "")]),
+    ],
+)  # fmt: skip
+def test_the_shell_lines_of_ci_files_are_told_from_everything_else(
+    path: str, text: str, shell: list[tuple[int, str, str]]
+) -> None:
+    assert list(steps(path, text)) == shell
+
+
+def test_a_step_in_a_folder_is_run_in_that_folder() -> None:
+    text = "jobs:\n  a:\n    steps:\n      - run: npm test\n        working-directory: web\n"
+    assert found({".github/workflows/ci.yml": text}, "test") == [("cd web && npm test", ".github/workflows/ci.yml", 4)]
+
+
+def test_a_name_in_a_list_of_jobs_is_no_command() -> None:
+    text = "jobs:\n  release:\n    needs:\n      - build\n      - test\n    steps:\n      - run: echo\n"
+    assert found({".github/workflows/ci.yml": text}, "build") == []
+
+
+def test_workflows_that_check_come_before_workflows_that_publish() -> None:
+    step = "jobs:\n  a:\n    steps:\n      - run: "
+    files = {".github/workflows/a-release.yml": f"{step}tox\n", ".github/workflows/tests.yml": f"{step}nox\n"}
+    assert [command for command, _, _ in found(files, "test")] == ["nox", "tox"]
 
 
 @pytest.mark.parametrize(
-    "name", ["pyproject.toml", "package.json", "setup.cfg", "Cargo.toml", ".github/workflows/x.yml"]
+    ("lock", "install", "test"),
+    [
+        ("uv.lock", "uv sync", "uv run pytest"),
+        ("poetry.lock", "poetry install", "poetry run pytest"),
+        ("pdm.lock", "pdm install", "pdm run pytest"),
+    ],
+)
+def test_the_lock_file_names_what_installs_and_runs_a_python_project(lock: str, install: str, test: str) -> None:
+    files = {"pyproject.toml": "[project]\nname = 'x'\n[tool.pytest.ini_options]\n", lock: "# lock\n"}
+    assert found(files, "install")[0] == (install, lock, 1)
+    assert found(files, "test") == [("python -m pytest", "pyproject.toml", 3), (test, "pyproject.toml", 3)]
+
+
+def test_the_projects_own_runner_comes_before_plain_unittest() -> None:
+    files = {
+        "runtests.py": "import sys\nif __name__ == '__main__':\n    pass\n",
+        "x/tests/test_a.py": "import unittest\n",
+    }
+    assert [command for command, _, _ in found(files, "test")] == ["python runtests.py", "python -m unittest discover"]
+    assert found(files, "test")[0][1:] == ("runtests.py", 2)
+
+
+def test_a_django_project_is_tested_by_django() -> None:
+    files = {"manage.py": "execute_from_command_line(x)\n", "shop/tests.py": "import unittest\n"}
+    assert found(files, "test")[0] == ("python manage.py test", "manage.py", 1)
+
+
+def test_the_language_with_most_files_comes_first() -> None:
+    package = {"package.json": '{"scripts": {"test": "jest"}}'}
+    python = {"pytest.ini": "[pytest]\n"}
+    many = {f"src/{number}.ts": "" for number in range(5)}
+    assert found(package | python | many | {"a.py": ""}, "test")[0][0] == "npm test"
+    assert found(package | python | {"a.py": "", "b.ts": ""}, "test")[0][0] == "python -m pytest"
+
+
+def test_what_contributors_are_told_comes_before_what_users_are_told() -> None:
+    files = {
+        "README.md": "```\nmake test\n```\n",
+        "CONTRIBUTING.md": "```\ntox\n```\n",
+        "docs/notes.md": "```\nnox\n```\n",
+    }
+    assert [command for command, _, _ in found(files, "test")] == ["tox", "make test"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pyproject.toml", "package.json", "setup.cfg", "Cargo.toml", ".github/workflows/x.yml", ".gitlab-ci.yml"),
+        *("composer.json", "Gemfile", "Taskfile.yml", "CMakeLists.txt", "Makefile", "README.md", "Jenkinsfile"),
+    ],
 )
 @pytest.mark.parametrize(
     "text", ["", "\0", "[" * 100_000, "{" * 100_000, '{"scripts": 1}', "[project]\nscripts = 3\n", "\n" * 200_000]

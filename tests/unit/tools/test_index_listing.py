@@ -104,7 +104,7 @@ async def test_a_file_that_becomes_a_link_after_listing_is_not_read(tmp_path: Pa
 
     assert index.text("a.py") is None
     assert index.text("b/c.py") == "c = 1\n"
-    assert [hit.path for hit in index.relevant("very secret root")] == []
+    assert [hit.path for hit in (await index.relevant("very secret root"))] == []
 
 
 @pytest.mark.anyio
@@ -305,7 +305,8 @@ async def test_an_exclude_pattern_that_backtracks_for_hours_is_refused(tmp_path:
 
 
 @pytest.mark.anyio
-async def test_a_folder_outside_any_work_tree_is_refused(tmp_path: Path) -> None:
+async def test_the_inside_of_a_git_folder_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare")
     with pytest.raises(NotARepository):
         await Index().open(tmp_path)
 
@@ -315,4 +316,34 @@ async def test_a_repository_without_a_commit_can_be_analysed(tmp_path: Path) -> 
     """R15: unborn branch, empty tree."""
     git(tmp_path, "init", "-q")
     empty = await Index().open(tmp_path)
-    assert (empty.listed, (await empty.render_map(256)).text, empty.modules(), empty.relevant("x")) == (0, "", [], [])
+    assert (empty.listed, (await empty.render_map(256)).text, empty.modules(), (await empty.relevant("x"))) == (
+        0,
+        "",
+        [],
+        [],
+    )
+
+
+@pytest.mark.anyio
+async def test_what_the_repository_says_of_its_own_files_is_believed(tmp_path: Path) -> None:
+    files = {
+        ".gitattributes": (
+            "schema.py linguist-generated\nbundled/** linguist-vendored=true\nvendor/ours/* -linguist-vendored\n"
+        ),
+        "schema.py": "x = 1\n",
+        "bundled/lib.py": "x = 1\n",
+        "vendor/ours/a.py": "x = 1\n",
+        "vendor/theirs/b.py": "x = 1\n",
+    }
+    make_repository(tmp_path / "repository", files)
+    index = Index(folder=tmp_path / "index", repository="r")
+    first = await index.open(tmp_path / "repository")
+    write_files(tmp_path / "repository", {".gitattributes": "vendor/** -linguist-vendored\n"})
+    second = await index.open(tmp_path / "repository")
+
+    assert first.paths == [".gitattributes", "vendor/ours/a.py"]
+    assert reasons(first) == {
+        "vendored": (2, ["bundled/lib.py", "vendor/theirs/b.py"]),
+        "generated": (1, ["schema.py"]),
+    }
+    assert second.paths == sorted(files)

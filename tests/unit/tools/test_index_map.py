@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from repowright_tools.index.graph import MAX_DEFINERS, pagerank, reference_graph
+from repowright_tools.index.graph import MAX_DEFINERS, FileNames, ReferenceGraph, reference_graph
 from repowright_tools.index.index import Index
+from repowright_tools.index.languages import family_of
 from repowright_tools.index.parse import parse
+from repowright_tools.index.wire import dumped, names_in
 from repowright_tools.tokens import estimate_tokens
 from support.repositories import make_repository
 
@@ -21,9 +23,19 @@ LIBRARY = {
 }
 
 
-def graph_of(files: dict[str, tuple[str, bytes]]) -> dict[str, dict[str, float]]:
-    graph = reference_graph({path: (grammar, parse(grammar, data)) for path, (grammar, data) in files.items()})
-    return {path: dict(links) for path, links in graph.links.items()}
+def names_of(grammar: str, data: bytes) -> FileNames:
+    return FileNames(family_of(grammar), *names_in(dumped(parse(grammar, data))))
+
+
+def graph_of(files: dict[str, tuple[str, bytes]]) -> dict[str, dict[str, int]]:
+    """Who refers to whom, in thousandths of a telling use."""
+    paths = sorted(files)
+    graph = reference_graph(names_of(*files[path]) for path in paths)
+    links: dict[str, dict[str, int]] = {}
+    for target, path in enumerate(paths):
+        for source, weight in graph.row(target).items():
+            links.setdefault(paths[source], {})[path] = weight
+    return links
 
 
 @pytest.mark.anyio
@@ -109,20 +121,25 @@ def test_no_link_crosses_languages_but_typescript_and_javascript_are_one() -> No
         "c.ts": ("typescript", b"a_helper();\n"),
         "d.go": ("go", b"package d\nfunc f() { a_helper() }\n"),
     }
-    assert graph_of(files) == {"c.ts": {"b.js": 1.0}}
+    assert graph_of(files) == {"c.ts": {"b.js": 1000}}
 
 
 def test_ranks_are_a_distribution_and_follow_preference() -> None:
-    files = {name: ("python", b"def %s(): pass\nb()\n" % name[0].encode()) for name in ("a.py", "b.py", "c.py")}
-    graph = reference_graph({path: (grammar, parse(grammar, data)) for path, (grammar, data) in files.items()})
-    rank = pagerank(graph)
-    preferred = pagerank(graph, {"c.py": 2.0, "elsewhere.py": 5.0})
+    graph = reference_graph(names_of("python", b"def %s(): pass\nb()\n" % name) for name in (b"a", b"b", b"c"))
+    rank, preferred = graph.ranked(), graph.ranked([0.0, 0.0, 2.0])
 
-    assert sum(rank.values()) == pytest.approx(1)
-    assert sum(preferred.values()) == pytest.approx(1)
-    assert max(rank, key=rank.__getitem__) == "b.py"
-    assert preferred["c.py"] > rank["c.py"]
-    assert pagerank(reference_graph({})) == {}
+    assert sum(rank) == pytest.approx(1)
+    assert sum(preferred) == pytest.approx(1)
+    assert max(range(3), key=rank.__getitem__) == 1
+    assert preferred[2] > rank[2]
+    assert list(reference_graph([]).ranked()) == []
+
+
+def test_a_graph_that_was_kept_is_the_same_graph() -> None:
+    graph = reference_graph(names_of("python", b"def %s(): pass\nb()\n" % name) for name in (b"a", b"b", b"c"))
+    assert ReferenceGraph.loaded(graph.dumped()) == graph
+    with pytest.raises(ValueError, match="not a graph"):
+        ReferenceGraph.loaded(graph.dumped()[:-1])
 
 
 def test_the_estimate_is_rather_too_high_than_too_low() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from repowright_tools.index.index import Index
-from repowright_tools.index.relevance import query_words, words
 from support.repositories import make_repository
 
 FILES = {
@@ -16,21 +15,11 @@ FILES = {
 }
 
 
-def test_identifiers_are_found_by_their_parts_and_whole() -> None:
-    assert words("parseURL HTTPServer2 snake_case") == [
-        *("parse", "url", "parseurl"),
-        *("http", "server", "2", "httpserver2"),
-        *("snake", "case"),
-    ]
-    assert query_words("Add a retry to the Client, and retry") == ["add", "retry", "client"]
-    assert query_words("to be or not to be") == ["to", "be", "or", "not"]
-
-
 @pytest.mark.anyio
 async def test_the_best_file_comes_first_with_a_reason_in_words(tmp_path: Path) -> None:
     make_repository(tmp_path, FILES)
     index = await Index().open(tmp_path)
-    found = index.relevant("Make the retry policy of the HTTP client configurable")
+    found = await index.relevant("Make the retry policy of the HTTP client configurable")
 
     assert found[0].path == "http/client.py"
     assert found[0].why == (
@@ -38,16 +27,16 @@ async def test_the_best_file_comes_first_with_a_reason_in_words(tmp_path: Path) 
     )
     assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
     assert "billing/invoice.py" not in [hit.path for hit in found]
-    assert found == index.relevant("Make the retry policy of the HTTP client configurable")
+    assert found == (await index.relevant("Make the retry policy of the HTTP client configurable"))
 
 
 @pytest.mark.anyio
 async def test_the_number_of_hits_is_bounded_and_nothing_found_is_an_empty_list(tmp_path: Path) -> None:
     make_repository(tmp_path, FILES)
     index = await Index().open(tmp_path)
-    assert len(index.relevant("http", limit=1)) == 1
-    assert index.relevant("zebra") == []
-    assert index.relevant(" ?! ") == []
+    assert len(await index.relevant("http", limit=1)) == 1
+    assert (await index.relevant("zebra")) == []
+    assert (await index.relevant(" ?! ")) == []
 
 
 @pytest.mark.anyio

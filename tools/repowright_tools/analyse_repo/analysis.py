@@ -1,5 +1,7 @@
 """From an index to the result of analyse_repo."""
 
+from collections.abc import Sequence
+
 from repowright_tools.analyse_repo.features import mine
 from repowright_tools.analyse_repo.models import (
     Analysis,
@@ -14,13 +16,33 @@ from repowright_tools.analyse_repo.models import (
 )
 from repowright_tools.index.index import RepositoryIndex
 from repowright_tools.index.map import RenderedMap
+from repowright_tools.index.overview import Overview, overview_text
+from repowright_tools.index.search.search import Relevant
 from repowright_tools.secrets import redact, strip_invisible
 from repowright_tools.stage import BoundRepository
+from repowright_tools.tokens import estimate_tokens
+
+OVERVIEW_SHARE = 10
+"""The overview takes at most one part in so many of the map's budget."""
 
 
-def analysis(index: RepositoryIndex, repository: BoundRepository, rendered: RenderedMap, focus: str | None) -> Analysis:
+async def headed_map(index: RepositoryIndex, overview: Overview, token_budget: int, focus: str | None) -> RenderedMap:
+    """The map with the overview at its head, both together inside the budget."""
+    head = overview_text(overview, token_budget // OVERVIEW_SHARE)
+    rendered = await index.render_map(token_budget - estimate_tokens(f"{head}\n"), focus)
+    text = f"{head}\n{rendered.text}" if head and rendered.text else head or rendered.text
+    return RenderedMap(text, estimate_tokens(text))
+
+
+def analysis(
+    index: RepositoryIndex,
+    repository: BoundRepository,
+    overview: Overview,
+    rendered: RenderedMap,
+    relevant: Sequence[Relevant],
+) -> Analysis:
     """Everything that needs no model. Reads files: call it in a thread."""
-    entry_points = index.entry_points()
+    entry_points = overview.entry_points
     features = mine(index, entry_points)
     return Analysis(
         commit=repository.commit,
@@ -36,7 +58,7 @@ def analysis(index: RepositoryIndex, repository: BoundRepository, rendered: Rend
             EntryPoint(name=_safe(entry.name), kind=entry.kind, path=entry.path, line=entry.line)
             for entry in entry_points
         ],
-        commands=_commands(index),
+        commands=_commands(overview),
         modules=[
             Module(
                 path=module.path,
@@ -46,14 +68,11 @@ def analysis(index: RepositoryIndex, repository: BoundRepository, rendered: Rend
                 layer=module.layer,
                 in_cycle=module.in_cycle,
             )
-            for module in index.modules()
+            for module in overview.graph.modules
         ],
-        relevant=[
-            RelevantFile(path=hit.path, score=hit.score, why=_safe(hit.why))
-            for hit in (index.relevant(focus) if focus else [])
-        ],
+        relevant=[RelevantFile(path=hit.path, score=hit.score, why=_safe(hit.why)) for hit in relevant],
         features=[feature.model_copy(update={"title": _safe(feature.title)}) for feature in features],
-        warnings=list(index.warnings),
+        warnings=[*repository.warnings, *index.warnings],
     )
 
 
@@ -64,11 +83,11 @@ def _counts(index: RepositoryIndex) -> FileCounts:
     return FileCounts(listed=index.listed, analysed=len(index.files), excluded=excluded)
 
 
-def _commands(index: RepositoryIndex) -> Commands:
+def _commands(overview: Overview) -> Commands:
     return Commands.model_validate(
         {
             kind: [Command(command=_safe(found.command), evidence=found.evidence) for found in commands]
-            for kind, commands in index.commands().items()
+            for kind, commands in overview.commands.items()
         }
     )
 

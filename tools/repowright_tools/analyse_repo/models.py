@@ -17,7 +17,8 @@ class AnalyseRepoArguments(StageArguments):
     focus: str | None = Field(
         default=None,
         max_length=10_000,
-        description="What the work is about, in words. Ranks the map by it and fills `relevant`.",
+        description="What the work is about: a question or request in words, paths, or names of symbols. "
+        "Ranks the map by it and fills `relevant`, best first, with the reason for each.",
     )
     exclude: list[Annotated[str, Field(max_length=500)]] = Field(
         default_factory=list,
@@ -25,7 +26,10 @@ class AnalyseRepoArguments(StageArguments):
         description="Patterns of files to leave out, with the syntax of .gitignore.",
     )
     token_budget: int = Field(
-        default=4096, ge=256, le=32_768, description="The map is never longer than this, in tokens."
+        default=4096,
+        ge=256,
+        le=32_768,
+        description="The map, with the overview at its head, is never longer than this, in tokens.",
     )
     stories: bool = Field(
         default=False, description="Also derive user stories from the features found. Needs a model; the rest does not."
@@ -97,7 +101,7 @@ class RelevantFile(Result):
 
 
 class Feature(Result):
-    """Something a user of the repository's product can reach: a command, a route, an entry point."""
+    """Something a user can reach or rely on: a command, a route, a page, a name of the API, what a test promises."""
 
     id: str
     title: str
@@ -137,7 +141,9 @@ class CitedLine(Strict):
 class ProposedStory(Strict):
     feature: str = Field(description="The id of the feature it belongs to, such as F1.")
     story: str = Field(description="As a <role>, I want <what>, so that <why>.")
-    acceptance: list[str] = Field(description="Criteria that can be checked, one sentence each.")
+    acceptance: list[str] = Field(
+        description="Criteria that can be checked, one sentence each, which may end with a citation [path:line]."
+    )
     evidence: list[CitedLine] = Field(description="Lines of code that do what the story says.")
 
 

@@ -10,7 +10,7 @@ import anyio
 
 from repowright_tools.generate_code.edits import Changes
 from repowright_tools.generate_code.syntax import DATA_FORMATS, ParserFailed, first_errors
-from repowright_tools.index.languages import grammar_of
+from repowright_tools.index.languages import grammar_available, grammar_named, grammar_of
 from repowright_tools.models import CheckRun, Finding
 from repowright_tools.secrets import scan_text
 
@@ -51,7 +51,11 @@ async def _syntax(before: Before, after: Mapping[str, bytes]) -> CheckRun:
 
 def _grammar(path: str) -> str | None:
     suffix = path.rpartition(".")[2].lower()
-    return suffix if suffix in DATA_FORMATS else grammar_of(path)
+    if suffix in DATA_FORMATS:
+        return suffix
+    grammar = grammar_of(path)
+    # Macros and dialects make error nodes of sound C, C++, Shell and the like: those prove nothing.
+    return grammar if grammar and grammar_named(grammar)[0].exact and grammar_available(grammar) else None
 
 
 async def _ruff(before: Before, after: Mapping[str, bytes]) -> CheckRun:

@@ -64,7 +64,7 @@ class Generation:
             AnswerRejected: they do not apply.
             NothingToChange: they leave the tree as it is.
         """
-        workspace, base = self._ctx.workspace, self._ctx.repository.commit
+        workspace, base = self._ctx.workspace, self._ctx.repository.pinned()
         when: str = await self._ctx.journal.step("commit date", {"base": base}, _now)
         message = f"{subject}\n\n{redact(strip_invisible(edits.notes)).strip()[:_MAX_NOTES]}"
 

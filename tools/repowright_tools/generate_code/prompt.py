@@ -60,7 +60,7 @@ async def context(
         sections.append(Section("The plan", chosen.model_dump_json(indent=1), untrusted=False))
     focus = instruction or (plan.summary if plan is not None else "")
     named = [path for task in tasks for path in task.files_to_modify]
-    relevant = [hit.path for hit in await in_thread(index.relevant, focus, _RELEVANT_FILES)]
+    relevant = [hit.path for hit in await index.relevant(focus, _RELEVANT_FILES)]
     sections += await in_thread(_files, tree, dict.fromkeys([*named, *(relevant if not named else [])]))
     rendered = await index.render_map(_MAP_TOKENS, focus)
     sections.append(Section("Map of the repository", rendered.text))

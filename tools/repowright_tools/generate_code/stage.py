@@ -48,7 +48,7 @@ class GenerateCode(Stage[GenerateCodeArguments, GeneratedCode]):
         tasks = _tasks(plan, args.tasks)
         subject = _one_line(plan.summary if plan is not None else args.instruction or "")
         branch = branch_name(subject, ctx.run_id)
-        base = ctx.repository.commit
+        base = ctx.repository.pinned()
         if ctx.repository.dirty:
             ctx.events.emit(ProgressEvent("Uncommitted changes are left out: the clone is at the last commit."))
         clone = await ctx.workspace.clone(ctx.repository)

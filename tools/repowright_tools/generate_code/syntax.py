@@ -14,16 +14,9 @@ from importlib import import_module
 
 import anyio
 
+from repowright_tools.index.languages import grammar_named
+
 _DEADLINE_S = 30.0
-_GRAMMARS = {  # package and function of each grammar that index.languages.grammar_of names
-    "python": ("tree_sitter_python", "language"),
-    "javascript": ("tree_sitter_javascript", "language"),
-    "typescript": ("tree_sitter_typescript", "language_typescript"),
-    "tsx": ("tree_sitter_typescript", "language_tsx"),
-    "go": ("tree_sitter_go", "language"),
-    "rust": ("tree_sitter_rust", "language"),
-    "java": ("tree_sitter_java", "language"),
-}
 DATA_FORMATS = ("toml", "json")
 """Formats that the standard library parses; they are named like the suffixes of their files."""
 
@@ -60,8 +53,8 @@ def first_error(grammar: str, text: str) -> int | None:
         return _first_error_of_data(grammar, text.removeprefix("\ufeff"))
     from tree_sitter import Language, Parser
 
-    package, function = _GRAMMARS[grammar]
-    grammar_pointer: object = getattr(import_module(package), function)()
+    described, _ = grammar_named(grammar)
+    grammar_pointer: object = getattr(import_module(described.package), described.function)()
     node = Parser(Language(grammar_pointer)).parse(text.encode()).root_node
     if not node.has_error:
         return None

@@ -18,6 +18,13 @@ from repowright_tools.threads import in_thread
 CLONE_DEADLINE_S = 300.0
 _POLL_S = 0.5
 _PARTIAL = ".partial-"
+PARTIAL_CLONE = {
+    "core.repositoryformatversion": "1",
+    "extensions.partialClone": "origin",
+    "remote.origin.promisor": "true",
+    "remote.origin.partialclonefilter": "blob:none",
+}
+"""What tells git that missing files are none that got lost."""
 
 
 async def clone_whole(
@@ -31,7 +38,7 @@ async def clone_whole(
 ) -> None:
     """Clone `url`; `destination` appears only when the clone is complete and finished.
 
-    Remains of a clone that was killed are removed first. No submodule, no LFS object and no configuration comes along.
+    No submodule, no LFS object and no configuration comes along, and no object is shared with anything on disk.
 
     Args:
         url: a checked URL, or an absolute path.
@@ -44,14 +51,56 @@ async def clone_whole(
     Raises:
         CloneTimeout, WorkspaceTooLarge, CloneFailed: with nothing left behind.
     """
+
+    async def fill(partial: Path) -> None:
+        await _clone(url, partial, environment, max_bytes)
+        await run_git(partial, "config", "core.symlinks", "false")
+        await finish(partial)
+
+    await whole_or_absent(destination, fill, deadline_s)
+
+
+async def link_clone(mirror: Path, destination: Path, settings: Mapping[str, str], deadline_s: float) -> None:
+    """Clone a bare repository of ours into an empty folder, by links to its files where the file system has them.
+
+    For clones that are only read. Objects are never changed in place, so the links outlive the mirror; alternates
+    would not, and a repository that borrows is refused.
+
+    Args:
+        mirror: the bare repository.
+        destination: an empty folder.
+        settings: what git's configuration of the clone says besides.
+        deadline_s: seconds until git is killed.
+
+    Raises:
+        GitFailed: git cannot clone it.
+    """
+    environment = {"GIT_ALLOW_PROTOCOL": "file"}
+    clone = ("clone", "--quiet", "--no-checkout", "--template=", "--", str(mirror), ".")
+    await run_git(destination, *clone, environment=environment, deadline_s=deadline_s)
+    for key, value in {**settings, "core.symlinks": "false"}.items():
+        await run_git(destination, "config", key, value)
+
+
+def is_partial(checkout: Path) -> bool:
+    """Whether a checkout of ours lacks files of its history."""
+    return "promisor = true" in (checkout / ".git" / "config").read_text(encoding="utf-8", errors="replace")
+
+
+async def whole_or_absent(destination: Path, fill: Callable[[Path], Awaitable[None]], deadline_s: float) -> None:
+    """Make `destination` by `fill`, which is given an empty folder; it appears when that has returned.
+
+    What a killed process had begun of it is removed first.
+
+    Raises:
+        CloneTimeout, CloneFailed: with nothing left behind, as with any error of `fill`.
+    """
     for remains in destination.parent.glob(f"{destination.name}{_PARTIAL}*"):
         await in_thread(shutil.rmtree, remains, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=f"{destination.name}{_PARTIAL}", dir=destination.parent))
     try:
         with anyio.fail_after(deadline_s):
-            await _clone(url, partial, environment, max_bytes)
-            await run_git(partial, "config", "core.symlinks", "false")
-            await finish(partial)
+            await fill(partial)
         await in_thread(partial.rename, destination)
     except TimeoutError as error:
         raise CloneTimeout(f"the clone did not end within {deadline_s:g} s") from error

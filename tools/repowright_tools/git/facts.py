@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from repowright_tools.errors import EmptyRepository, InvalidRef, NotARepository, RepositoryUnreadable, UnknownRef
+from repowright_tools.errors import InvalidRef, NotARepository, RepositoryUnreadable, UnknownRef
 from repowright_tools.git.guard import GitFailed
 from repowright_tools.git.names import check_ref
 from repowright_tools.git.shadow import WorkTree
@@ -15,21 +15,17 @@ _USUAL_DEFAULTS = ("main", "master")
 _OBJECT_ID = re.compile(r"[0-9a-f]{4,64}")
 
 
-async def head_commit(tree: WorkTree) -> str:
-    """The commit that is checked out.
+async def head_commit(tree: WorkTree) -> str | None:
+    """The commit that is checked out; None before the first one.
 
     Raises:
         NotARepository: git does not take the folder for a repository.
-        EmptyRepository: there is no commit yet.
     """
     try:
         await tree.read("rev-parse", "--git-dir")
     except GitFailed as error:
         raise NotARepository(f"git does not read {tree.root}: {error.stderr}") from error
-    commit = await _commit(tree, "HEAD")
-    if commit is None:
-        raise EmptyRepository(f"{tree.root} has no commit yet")
-    return commit
+    return await commit_of(tree, "HEAD")
 
 
 async def resolve(tree: WorkTree, ref: str, namespaces: Sequence[str]) -> tuple[str, str | None]:
@@ -44,11 +40,11 @@ async def resolve(tree: WorkTree, ref: str, namespaces: Sequence[str]) -> tuple[
         UnknownRef: there is no such thing.
     """
     for namespace in namespaces:
-        commit = await _commit(tree, f"{namespace}{ref}")
+        commit = await commit_of(tree, f"{namespace}{ref}")
         if commit is not None:
             return commit, None if namespace == "refs/tags/" else ref.removeprefix("origin/")
     if ref.startswith("refs/") or _OBJECT_ID.fullmatch(ref):
-        commit = await _commit(tree, ref)
+        commit = await commit_of(tree, ref)
         if commit is not None:
             return commit, None
     raise UnknownRef(f"the repository has no branch, tag or commit {ref}")
@@ -65,7 +61,7 @@ async def default_branch(tree: WorkTree) -> str | None:
     if of_origin is not None:
         return of_origin
     for name in _USUAL_DEFAULTS:
-        if await _commit(tree, f"refs/heads/{name}") is not None:
+        if await commit_of(tree, f"refs/heads/{name}") is not None:
             return name
     return await current_branch(tree)
 
@@ -79,8 +75,8 @@ async def origin(tree: WorkTree) -> str | None:
     return _without_credentials(url, tree.root) or None
 
 
-async def is_dirty(tree: WorkTree, commit: str) -> bool:
-    """Whether index or work tree differ from `commit`; untracked files count unless ignored.
+async def is_dirty(tree: WorkTree, commit: str | None) -> bool:
+    """Whether index or work tree differ from `commit`, or from nothing; untracked files count unless ignored.
 
     Raises:
         RepositoryUnreadable: git cannot tell.
@@ -92,7 +88,8 @@ async def is_dirty(tree: WorkTree, commit: str) -> bool:
         raise RepositoryUnreadable(f"git cannot compare {tree.root}: {error.stderr}") from error
 
 
-async def _commit(tree: WorkTree, revision: str) -> str | None:
+async def commit_of(tree: WorkTree, revision: str) -> str | None:
+    """The full id of the commit that a checked revision means; None when there is none."""
     try:
         return await tree.read("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except GitFailed:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
@@ -141,6 +141,7 @@ async def run_git(
     stdin: bytes | None = None,
     max_output: int = MAX_OUTPUT_BYTES,
     max_memory: int | None = None,
+    keep_open: Sequence[int] = (),
 ) -> bytes:
     """Run git in `folder` and return what it prints.
 
@@ -152,6 +153,7 @@ async def run_git(
         stdin: what git reads; nothing by default.
         max_output: bytes git may print.
         max_memory: bytes of memory git may ask for; it is bounded before it reads `stdin`. On Linux only.
+        keep_open: descriptors that git inherits, such as a lock that is to outlive this process with it.
 
     Raises:
         GitFailed: git ended with an error (GitLate, GitFlooded: we ended it).
@@ -165,6 +167,7 @@ async def run_git(
         env=git_environment(environment),
         stdin=subprocess.DEVNULL if stdin is None else PIPE,
         start_new_session=True,
+        pass_fds=keep_open,
     )
     output, errors = bytearray(), bytearray()
     if max_memory is not None and sys.platform == "linux":

@@ -14,6 +14,11 @@ _REVISION_SYNTAX = re.compile(r"[\s~^:?*\[\]\\{}\x00-\x1f\x7f]|\.\.|//|@\{|\.loc
 _PSEUDO_REFS = {"head", "fetch_head", "orig_head", "merge_head", "cherry_pick_head", "revert_head", "@"}
 
 
+def is_object_id(name: str) -> bool:
+    """Whether a name is a full object id, SHA-1 or SHA-256."""
+    return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name) is not None
+
+
 class PathRefused(Exception):
     """A path that must not be written; `reason` says why, in words for whoever proposed it."""
 

@@ -14,7 +14,8 @@ class SourcePolicy:
         forge_host: the forge's host, with its port unless that is the default.
         forge_url: the forge's web root, such as `https://github.com`.
         token: sent to the forge host only; None for anonymous access.
-        max_bytes: how large a workspace may grow.
+        max_bytes: how large a workspace may grow, and all mirrors together.
+        mirrors: folder of the mirrors of remote sources, for all runs; None: each is fetched anew.
     """
 
     allowed_roots: tuple[Path, ...]
@@ -23,3 +24,4 @@ class SourcePolicy:
     forge_url: str
     token: str | None
     max_bytes: int
+    mirrors: Path | None = None

@@ -30,8 +30,10 @@ from repowright_tools.git.guard import (
 
 _DEADLINE_S = 30.0
 _MAX_SMALL_FILE_BYTES = 1024 * 1024
-_HARMLESS_SETTINGS = r"^core\.(filemode|ignorecase|precomposeunicode|autocrlf|eol)$"
-"""What the user's configuration says of the file system and line ends: words, not programs."""
+_HARMLESS_SETTINGS = (
+    r"^(core\.(filemode|ignorecase|precomposeunicode|autocrlf|eol|sparsecheckout|sparsecheckoutcone)|index\.sparse)$"
+)
+"""What the user's configuration says of the file system, line ends and what is checked out: words, not programs."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +109,21 @@ async def _bounded(
         raise RepositoryUnreadable(error.stderr) from error
 
 
-def _make_shadow(shadow: Path, tree: WorkTree, head: str, object_format: str) -> None:
-    (shadow / "refs").mkdir()
-    (shadow / "info").mkdir()
+def make_empty_shadow(shadow: Path, head: str = "ref: refs/heads/unborn", object_format: str = "sha1") -> None:
+    """Make an empty folder what git takes for a `.git` folder, with nothing in it."""
+    for name in ("refs", "info", "objects"):
+        (shadow / name).mkdir()
     (shadow / "HEAD").write_text(f"{head}\n")
     (shadow / "config").write_text(
         f"[core]\n\trepositoryformatversion = 1\n\tbare = false\n[extensions]\n\tobjectFormat = {object_format}\n"
     )
+
+
+def _make_shadow(shadow: Path, tree: WorkTree, head: str, object_format: str) -> None:
+    make_empty_shadow(shadow, head, object_format)
     (shadow / "info" / "exclude").write_bytes(_read_small(tree.common_folder / "info" / "exclude"))
+    # Without these git unfolds a sparse index, and writes the folders it unfolds into the user's objects.
+    (shadow / "info" / "sparse-checkout").write_bytes(_read_small(tree.git_folder / "info" / "sparse-checkout"))
     for shared in tree.git_folder.glob("sharedindex.*"):  # a split index keeps its larger part beside it
         (shadow / shared.name).symlink_to(shared)
 
@@ -130,6 +139,14 @@ def _read_small(path: Path) -> bytes:
 
 
 def find_work_tree(start: Path, allowed_roots: Sequence[Path]) -> WorkTree:
+    """Like `enclosing_work_tree`, where there has to be one (NotARepository)."""
+    tree = enclosing_work_tree(start, allowed_roots)
+    if tree is None:
+        raise NotARepository(f"{start} is not inside a git work tree")
+    return tree
+
+
+def enclosing_work_tree(start: Path, allowed_roots: Sequence[Path]) -> WorkTree | None:
     """The work tree that `start` lies in, if all that git would read of it lies in an allowed root.
 
     A planted `.git` file, link or list of alternates would otherwise make another repository of the machine readable.
@@ -138,9 +155,12 @@ def find_work_tree(start: Path, allowed_roots: Sequence[Path]) -> WorkTree:
         start: an absolute path.
         allowed_roots: absolute paths.
 
+    Returns:
+        None for a folder without git.
+
     Raises:
-        NotARepository: there is no work tree; a bare repository has none.
-        PathNotAllowed: it, or the folder its history is kept in, lies outside.
+        NotARepository: a bare repository, the inside of a `.git` folder, or a `.git` that names none.
+        PathNotAllowed: the work tree, or the folder its history is kept in, lies outside.
     """
     start = Path(os.path.realpath(start))
     for folder in (start, *start.parents):
@@ -153,7 +173,7 @@ def find_work_tree(start: Path, allowed_roots: Sequence[Path]) -> WorkTree:
             return tree
         if (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
             raise NotARepository(f"{folder} is a bare repository or the inside of a .git folder, not a work tree")
-    raise NotARepository(f"{start} is not inside a git work tree")
+    return None
 
 
 def _pointed_at(marker: Path) -> Path:

@@ -7,10 +7,11 @@ import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from repowright_tools.errors import (
+    EmptyRepository,
     InvalidArguments,
+    NotARepository,
     PathNotAbsolute,
     PathNotAllowed,
     PathNotFound,
@@ -18,12 +19,12 @@ from repowright_tools.errors import (
 )
 from repowright_tools.git import facts
 from repowright_tools.git.clone import CLONE_DEADLINE_S
-from repowright_tools.git.credentials import credential_environment
 from repowright_tools.git.names import check_ref
 from repowright_tools.git.policy import SourcePolicy
-from repowright_tools.git.shadow import find_work_tree, is_within
-from repowright_tools.git.urls import canonical_host, clone_url
-from repowright_tools.models import Result
+from repowright_tools.git.remote import remote_at
+from repowright_tools.git.shadow import enclosing_work_tree, find_work_tree, is_within
+from repowright_tools.git.urls import clone_url
+from repowright_tools.models import RepositoryWarning, Result
 from repowright_tools.stage import BoundRepository
 
 if TYPE_CHECKING:
@@ -88,9 +89,15 @@ def _remote(source: str, policy: SourcePolicy) -> str:
 
 
 async def bind(
-    spec: SourceSpec, workspace: Workspace, policy: SourcePolicy, *, deadline_s: float = CLONE_DEADLINE_S
+    spec: SourceSpec,
+    workspace: Workspace,
+    policy: SourcePolicy,
+    *,
+    deadline_s: float = CLONE_DEADLINE_S,
 ) -> BoundRepository:
     """The repository at one commit: a local work tree as it is, or our own checkout of a remote or of a `ref`.
+
+    A folder without git, and a work tree before its first commit, are bound to no commit.
 
     Args:
         spec: what `parse_source` made of the arguments.
@@ -104,8 +111,12 @@ async def bind(
     """
     if spec.kind == "remote":
         return await _bind_remote(spec, workspace, policy, deadline_s)
-    tree = find_work_tree(Path(spec.location), policy.allowed_roots)
+    tree = enclosing_work_tree(Path(spec.location), policy.allowed_roots)
+    if tree is None:
+        return _without_git(spec)
     head = await facts.head_commit(tree)
+    if head is None and spec.ref is None and _is_bare_of_files(tree.root):
+        raise EmptyRepository(f"{tree.root} has neither a commit nor a file yet")
     branch = await facts.current_branch(tree)
     bound = BoundRepository(
         source=spec.source,
@@ -125,25 +136,52 @@ async def bind(
     return bound.model_copy(update={"commit": commit, "branch": branch, "root": str(root)})
 
 
+def _without_git(spec: SourceSpec) -> BoundRepository:
+    """A folder without git: read as it is, and of no use to what needs a commit."""
+    if spec.ref is not None or _is_bare_of_files(Path(spec.location)):
+        raise NotARepository(f"{spec.location} is not inside a git work tree")
+    return BoundRepository(
+        source=spec.source,
+        kind="local",
+        root=spec.location,
+        commit=None,
+        branch=None,
+        default_branch=None,
+        dirty=False,
+        origin=None,
+    )
+
+
+def _is_bare_of_files(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return all(entry.name == ".git" for entry in entries)
+
+
 async def _bind_remote(
-    spec: SourceSpec, workspace: Workspace, policy: SourcePolicy, deadline_s: float
+    spec: SourceSpec,
+    workspace: Workspace,
+    policy: SourcePolicy,
+    deadline_s: float,
 ) -> BoundRepository:
-    url = urlsplit(spec.location)
-    token = policy.token if canonical_host(url) == policy.forge_host.lower() else None
-    environment = {**credential_environment(spec.location, token), "GIT_ALLOW_PROTOCOL": url.scheme}
-    root = await workspace.check_out(spec.location, spec.ref, deadline_s=deadline_s, environment=environment)
-    tree = find_work_tree(root, (root,))
-    default = await facts.default_branch(tree)
-    branch = default
-    if spec.ref is not None:
-        _, branch = await facts.resolve(tree, spec.ref, (_OF_ORIGIN, "refs/tags/"))
+    from repowright_tools.git.mirrors import Found, Wanted, mirrors_of
+
+    async def check_out(found: Found) -> tuple[Path, Found]:
+        return await workspace.check_out_mirror(found, spec.location, deadline_s=deadline_s), found
+
+    await workspace.without_checkout()
+    wanted = Wanted(remote_at(spec.location, policy), spec.ref)
+    warnings: list[RepositoryWarning] = []
+    async with mirrors_of(policy, workspace.root, warn=warnings.append, deadline_s=deadline_s) as mirrors:
+        root, found = await mirrors.lend(wanted, check_out)
+    default = await facts.default_branch(find_work_tree(root, (root,)))
     return BoundRepository(
         source=spec.source,
         kind="remote",
         root=str(root),
-        commit=await facts.head_commit(tree),
-        branch=branch,
+        commit=found.commit,
+        branch=default if spec.ref is None else found.branch,
         default_branch=default,
         dirty=False,
         origin=spec.location,
+        warnings=tuple(warnings),
     )

@@ -97,7 +97,8 @@ async def work_tree_files(root: Path, max_bytes: int) -> list[TreeFile]:
 async def work_tree_paths(tree: WorkTree) -> list[str]:
     """What `git ls-files` lists of the work tree, each path once, sorted; `os.fsdecode`d."""
     try:
-        listed = await tree.compare("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        # `--sparse`: to unfold a sparse index git writes to the user's objects, and what is folded is not on disk.
+        listed = await tree.compare("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--sparse")
     except GitFailed as error:
         raise RepositoryUnreadable(f"git cannot list {tree.root}: {error.stderr}") from error
     return sorted({os.fsdecode(path) for path in listed.split(b"\0") if path})

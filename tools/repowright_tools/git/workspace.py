@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +10,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from repowright_tools.errors import BranchMissing, CloneFailed, NothingToChange, UnknownRef
+from repowright_tools.errors import BranchMissing, CloneFailed, EmptyRepository, NothingToChange, UnknownRef
 from repowright_tools.git import facts
 from repowright_tools.git.changes import FileChange, parse_changes
-from repowright_tools.git.clone import CLONE_DEADLINE_S, clone_whole, put_work_tree
+from repowright_tools.git.clone import (
+    CLONE_DEADLINE_S,
+    PARTIAL_CLONE,
+    clone_whole,
+    is_partial,
+    link_clone,
+    put_work_tree,
+    whole_or_absent,
+)
 from repowright_tools.git.guard import GitFailed, run_git
-from repowright_tools.git.names import check_ref
+from repowright_tools.git.names import check_ref, is_object_id
+from repowright_tools.git.remote import remote_at
 from repowright_tools.git.shadow import find_work_tree
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
+    from repowright_tools.git.mirrors import Found
+    from repowright_tools.git.policy import SourcePolicy
     from repowright_tools.stage import BoundRepository
 
 FIRST_BRANCH = "repowright/base"
@@ -40,10 +50,12 @@ class Workspace:
     The user's own repository is only ever read.
     """
 
-    def __init__(self, root: Path, identity: Identity, max_bytes: int) -> None:
+    def __init__(self, root: Path, identity: Identity, max_bytes: int, sources: SourcePolicy | None = None) -> None:
+        """`sources` is needed for what is cloned without the files of its history: see `clone`."""
         self._root = root
         self._identity = identity
         self._max_bytes = max_bytes
+        self._sources = sources
 
     @property
     def root(self) -> Path:
@@ -75,25 +87,74 @@ class Workspace:
         Raises:
             SourceError: EmptyRepository, UnknownRef, CloneFailed, CloneTimeout, WorkspaceTooLarge.
         """
+        destination = await self.without_checkout()
+        await self._clone(location, ref, destination, "--detach", environment=environment, deadline_s=deadline_s)
+        return destination
+
+    async def without_checkout(self) -> Path:
+        """Remove the checkout of an earlier attempt; returns its place."""
         destination = self.root / "source"
         await in_thread(shutil.rmtree, destination, ignore_errors=True)
-        await self._clone(location, ref, destination, "--detach", environment=environment, deadline_s=deadline_s)
+        return destination
+
+    async def check_out_mirror(self, found: Found, url: str, *, deadline_s: float = CLONE_DEADLINE_S) -> Path:
+        """A fresh checkout of a commit that a mirror has, to read from, in `root`/source. Contacts nobody.
+
+        Args:
+            found: the mirror and the commit.
+            url: what the checkout calls its origin.
+            deadline_s: seconds it may take.
+
+        Raises:
+            SourceError: CloneFailed, CloneTimeout, WorkspaceTooLarge.
+        """
+        destination = await self.without_checkout()
+        settings = {"remote.origin.url": url}
+        if not found.mirror.is_whole:
+            settings |= PARTIAL_CLONE
+
+        async def fill(folder: Path) -> None:
+            await link_clone(found.mirror.folder, folder, settings, deadline_s)
+            await put_work_tree(folder, found.commit, "--detach", max_bytes=self._max_bytes)
+
+        await whole_or_absent(destination, fill, deadline_s)
         return destination
 
     async def clone(self, repository: BoundRepository) -> Path:
         """The clean clone, made at the pinned commit unless it is there already; stale locks in it are removed.
 
+        It is a whole clone that borrows nothing, since its branch is compared with any base, pushed, and fetched by
+        the user. A checkout of a remote that lacks the files of its history is not enough for that; then the remote's
+        mirror is completed, and cloned.
+
         Raises:
-            SourceError: UnknownRef, CloneFailed, CloneTimeout, WorkspaceTooLarge.
+            SourceError: NotARepository, EmptyRepository, UnknownRef, CloneFailed, CloneTimeout, WorkspaceTooLarge.
         """
-        folder = self.clone_path
+        folder, commit = self.clone_path, repository.pinned()
         if folder.exists():
             await in_thread(_remove_locks, folder / ".git")
-            if await self.has_commit(repository.commit):
+            if await self.has_commit(commit):
                 return folder
             await in_thread(shutil.rmtree, folder)
-        await self._clone(repository.root, repository.commit, folder, "-B", FIRST_BRANCH)
+        if repository.kind == "remote" and self._sources is not None and is_partial(Path(repository.root)):
+            await self._clone_mirror(repository, self._sources, folder)
+        else:
+            await self._clone(repository.root, commit, folder, "-B", FIRST_BRANCH)
         return folder
+
+    async def _clone_mirror(self, repository: BoundRepository, sources: SourcePolicy, folder: Path) -> None:
+        from repowright_tools.git.mirrors import Wanted, mirrors_of
+
+        url = repository.origin or repository.source
+
+        async def clone(found: Found) -> None:
+            location = str(found.mirror.folder)
+            await self._clone(location, found.commit, folder, "-B", FIRST_BRANCH)
+            await run_git(folder, "config", "remote.origin.url", url)
+
+        wanted = Wanted(remote_at(url, sources), repository.pinned(), whole=True)
+        async with mirrors_of(sources, self.root) as mirrors:
+            await mirrors.lend(wanted, clone)
 
     async def _clone(
         self,
@@ -241,11 +302,14 @@ async def _pinned(folder: Path, ref: str | None, environment: Mapping[str, str])
     """The commit of `ref` in a fresh clone; a commit that no branch or tag leads to is fetched by its id."""
     tree = find_work_tree(folder, (folder,))
     if ref is None:
-        return await facts.head_commit(tree)
+        commit = await facts.head_commit(tree)
+        if commit is None:
+            raise EmptyRepository("the repository has no commit yet")
+        return commit
     try:
         return (await facts.resolve(tree, ref, ("refs/remotes/origin/", "refs/tags/")))[0]
     except UnknownRef as unknown:
-        if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", ref):
+        if not is_object_id(ref):
             raise
         try:
             await run_git(folder, "fetch", "--quiet", "--no-tags", "origin", ref, environment=environment)

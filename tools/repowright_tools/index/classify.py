@@ -59,14 +59,16 @@ def reason_by_head(head: bytes) -> Reason | None:
         return "lfs_pointer"
     if b"\0" in head or _mostly_unprintable(head):
         return "binary"
+    if b"generated" not in head.lower():  # no mark is without the word, and looking for it is fast
+        return None
     lines = head.split(b"\n", 20)[:20]
     return "generated" if _GENERATED_MARK.search(b"\n".join(lines)) else None
 
 
-def is_minified(path: str, data: bytes, lines: int) -> bool:
+def is_minified(path: str, size: int, lines: int) -> bool:
     """Whether a person cannot have written lines this long: a mean above 200 bytes in scripts, 2,000 in any text."""
     script = name_of(path).lower().endswith((".js", ".mjs", ".cjs", ".css"))
-    return len(data) > 4096 and len(data) > lines * (200 if script else 2000)
+    return size > 4096 and size > lines * (200 if script else 2000)
 
 
 def _mostly_unprintable(head: bytes) -> bool:

@@ -8,6 +8,7 @@ from repowright_tools.index.imports import ImportResolver
 from repowright_tools.index.manifests.found import at, json_object, mapping, toml
 from repowright_tools.index.parse import ParsedFile
 from repowright_tools.index.paths import folder_of, name_of, stem_of
+from repowright_tools.index.test_files import is_aside
 from repowright_tools.index.tree import Tree, line_of
 
 _MOST_SCRIPTS = 100
@@ -15,7 +16,11 @@ _MOST_SCRIPTS = 100
 
 @dataclass(frozen=True, slots=True)
 class EntryPoint:
-    """Kinds: console_script, main_guard, module_main, package_bin, package_main, go_main, rust_main, java_main."""
+    """A place where a program starts, or a package is entered.
+
+    Kinds: console_script, main_guard, module_main, package_bin, package_main, go_main, rust_main, java_main; and from
+    `more_starts`: kotlin_main, csharp_main, c_main, php_front, script (a file for a shell or an interpreter to run).
+    """
 
     name: str
     kind: str
@@ -26,10 +31,11 @@ class EntryPoint:
 def find_entry_points(
     tree: Tree, files: Mapping[str, tuple[str, ParsedFile]], resolver: ImportResolver
 ) -> list[EntryPoint]:
-    """Declared ones first, then those found in the code, each group by path and line."""
+    """Declared ones first, then those found in the code, each by path and line; those of tests and examples last."""
     declared = [*_console_scripts(tree, files, resolver), *_npm(tree)]
     found = [entry for path in sorted(files) for entry in _in_file(path, *files[path])]
-    return list(dict.fromkeys([*declared, *found]))
+    every = dict.fromkeys([*declared, *found])
+    return sorted(every, key=lambda entry: is_aside(entry.path))
 
 
 def _console_scripts(

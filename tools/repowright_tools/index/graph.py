@@ -1,98 +1,246 @@
-"""Which file leans on which, and which files and symbols the rest of the repository leans on most."""
+"""Which file leans on which: references by name, resolved to the files of the same language family that define it."""
 
+import json
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isqrt
+from typing import NamedTuple, TypeVar
 
-from repowright_tools.index.languages import family_of
-from repowright_tools.index.parse import ParsedFile
+from repowright_tools.index.rank import Links, pagerank
+
+T = TypeVar("T")
 
 MAX_DEFINERS = 20
 """A name that more files define than this (`run`, `main`, `__init__`) says nothing about who uses whom."""
 
-_DAMPING = 0.85
-_ITERATIONS = 30
+_UNIT = 1000  # the weight of one telling use; whole numbers, so that a sum does not depend on its order
+_COLUMNS = (
+    "define_starts",
+    "definers",
+    "refer_starts",
+    "referrers",
+    "uses",
+    "starts",
+    "sources",
+    "weights",
+    "out",
+    "shown",
+)
 
 
-@dataclass(frozen=True)
+class FileNames(NamedTuple):
+    """What a file defines for others, name by name, and how often it uses which name."""
+
+    family: str
+    defined: Sequence[str]
+    used: Mapping[str, int]
+
+
+@dataclass
 class ReferenceGraph:
-    """Files as nodes; who refers to whom, and by which name.
+    """Files as nodes 0 to n-1, in the order of their paths.
 
     Attributes:
-        paths: all nodes, sorted.
-        links: for each file, how strongly it refers to another one.
-        uses: for a file that defines a name, who refers to it by that name, and how strongly.
+        keys: `family name` of every name that is defined, sorted.
+        define_starts, definers: the files that define each of them.
+        refer_starts, referrers, uses: the files that use it, and how often.
+        starts, sources, weights, out: links, as rows by target (see `rank.Links`).
+        shown: how many definitions each file has for others.
+        rank: of each file, without preference.
+        redefined, reused: what holds instead of the columns for names that changed since they were made (`change.py`).
     """
 
-    paths: Sequence[str]
-    links: Mapping[str, Mapping[str, float]]
-    uses: Mapping[tuple[str, str], Mapping[str, float]]
+    keys: list[str]
+    define_starts: "array[int]"
+    definers: "array[int]"
+    refer_starts: "array[int]"
+    referrers: "array[int]"
+    uses: "array[int]"
+    starts: "array[int]"
+    sources: "array[int]"
+    weights: "array[int]"
+    out: "array[int]"
+    shown: "array[int]"
+    rank: Sequence[float] = field(default_factory=lambda: array("d"))
+    redefined: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
+    reused: Mapping[str, Mapping[int, int]] = field(default_factory=dict[str, Mapping[int, int]])
+
+    def ranked(self, preferred: Sequence[float] | None = None) -> Sequence[float]:
+        """The rank of every file, with a preference for some."""
+        return self.rank if preferred is None else pagerank(self.links(), preferred)
+
+    def links(self) -> Links:
+        return Links(self.starts, self.sources, self.weights, self.out)
+
+    def definers_of(self, key: str) -> Sequence[int]:
+        """The files that define a name."""
+        if key in self.redefined:
+            return self.redefined[key]
+        at = self._place(key)
+        return () if at is None else self.definers[self.define_starts[at] : self.define_starts[at + 1]]
+
+    def uses_of(self, key: str) -> Mapping[int, int]:
+        """How often each file uses a name."""
+        if key in self.reused:
+            return self.reused[key]
+        at = self._place(key)
+        if at is None:
+            return {}
+        row = slice(self.refer_starts[at], self.refer_starts[at + 1])
+        return dict(zip(self.referrers[row], self.uses[row], strict=True))
+
+    def flow_to(self, key: str, share: Sequence[float]) -> float:
+        """How much rank flows to each file that defines a name from those that use it.
+
+        Args:
+            key: the name.
+            share: of each file, the rank that flows along one unit of weight.
+        """
+        if key in self.reused:
+            sources: Sequence[int] = list(self.reused[key])
+            counts: Sequence[int] = list(self.reused[key].values())
+        else:
+            at = self._place(key)
+            row = slice(0, 0) if at is None else slice(self.refer_starts[at], self.refer_starts[at + 1])
+            sources, counts = self.referrers[row], self.uses[row]
+        if not sources:
+            return 0.0
+        links = zip(sources, _weights(name_of(key), self.definers_of(key), counts), strict=False)
+        definers = self.definers_of(key)
+        return sum([share[source] * weight for source, weight in links if source not in definers])
+
+    def row(self, node: int) -> dict[int, int]:
+        """Who links to a file, and how strongly."""
+        row = slice(self.starts[node], self.starts[node + 1])
+        return dict(zip(self.sources[row], self.weights[row], strict=True))
+
+    def dumped(self) -> bytes:
+        """As it is kept."""
+        columns = [getattr(self, name).tobytes() for name in _COLUMNS] + [array("d", self.rank).tobytes()]
+        names = "\n".join(self.keys).encode("utf-8", "surrogatepass")
+        head = json.dumps([len(names), *map(len, columns)]).encode()
+        return b"".join([head, b"\n", names, *columns])
+
+    def _place(self, key: str) -> int | None:
+        at = bisect_left(self.keys, key)
+        return at if at < len(self.keys) and self.keys[at] == key else None
+
+    @staticmethod
+    def loaded(data: bytes) -> "ReferenceGraph":
+        """What was kept. Raises ValueError when it is something else."""
+        head, _, rest = data.partition(b"\n")
+        sizes: list[int] = json.loads(head)
+        if len(sizes) != len(_COLUMNS) + 2 or sum(sizes) != len(rest):
+            raise ValueError("not a graph")
+        pieces: list[bytes] = []
+        for size in sizes:
+            pieces.append(rest[:size])
+            rest = rest[size:]
+        keys = pieces[0].decode("utf-8", "surrogatepass").split("\n") if pieces[0] else []
+        graph = reference_graph(())
+        graph.keys, graph.rank = keys, array("d", pieces[-1])
+        for name, piece in zip(_COLUMNS, pieces[1:-1], strict=True):
+            setattr(graph, name, array("I", piece))
+        return graph
 
 
-def reference_graph(files: Mapping[str, tuple[str, ParsedFile]]) -> ReferenceGraph:
-    """Link every file to the files that define the names it uses.
+def weights_of(name: str, definers: Sequence[int], uses: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Each file whose uses of a name make links, and the weight of its link to every one of the definers.
 
-    Args:
-        files: grammar and parse result by path. Names of one language family never link to another's.
+    A file that defines the name itself means its own; a name defined in many places says less of each.
     """
-    definers: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for path, (grammar, parsed) in files.items():
-        for symbol in parsed.symbols:
-            if not symbol.local:
-                definers[family_of(grammar), symbol.name].add(path)
-    links: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
-    uses: defaultdict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for path in sorted(files):
-        grammar, parsed = files[path]
-        for name, lines in parsed.references.items():
-            targets = definers.get((family_of(grammar), name))
-            if targets is None or path in targets or len(targets) > MAX_DEFINERS:
-                continue
-            weight = _telling(name) * sqrt(len(lines)) / len(targets)
-            for target in sorted(targets):
-                links[path][target] += weight
-                uses[target, name][path] = weight
-    return ReferenceGraph(sorted(files), links, uses)
+    links = zip(uses, _weights(name, definers, uses.values()), strict=False)
+    return [(source, weight) for source, weight in links if source not in definers]
 
 
-def _telling(name: str) -> float:
-    """How sure it is that a use of the name means a definition of that name, as a weight.
+def _weights(name: str, definers: Sequence[int], counts: Iterable[int]) -> list[int]:
+    """The weight of each link by how often its file uses the name; none when the name links nothing."""
+    if not 0 < len(definers) <= MAX_DEFINERS:
+        return []
+    unit, parts = _UNIT if _is_telling(name) else _UNIT // 5, 100 * len(definers)
+    return [unit * isqrt(count * 10_000) // parts or 1 for count in counts]
+
+
+def _is_telling(name: str) -> bool:
+    """Whether a use of the name surely means a definition of that name.
 
     `get` or `text` is often a method of something else, or a variable; `Engine`, `send_request` or `requests` is not.
     """
-    return 1.0 if len(name) >= 8 or "_" in name.strip("_") or name != name.lower() else 0.2
+    return len(name) >= 8 or "_" in name.strip("_") or name != name.lower()
 
 
-def pagerank(graph: ReferenceGraph, preferred: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Rank of every file, all together 1: how likely a reader who follows references is to be in it.
+def reference_graph(files: Iterable[FileNames]) -> ReferenceGraph:
+    """Link every file to the files that define the names it uses.
 
-    PageRank (Brin and Page, 1998) with damping 0.85 and 30 iterations; a reader who stops, or reaches a file that
-    refers to nothing, goes on at a file drawn by `preferred` (all alike when it is None or empty). Sums run in a
-    fixed order, so that the same graph gives the same figures.
+    Args:
+        files: in the order of their paths. Names of one language family never link to another's.
     """
-    if not graph.paths:
-        return {}
-    weights = {path: (preferred or {}).get(path, 0.0) for path in graph.paths}
-    total = sum(weights.values())
-    start = {path: weights[path] / total if total else 1 / len(weights) for path in graph.paths}
-    out = {path: sum(links.values()) for path, links in graph.links.items()}
-    rank = start
-    for _ in range(_ITERATIONS):
-        loose = sum(value for path, value in rank.items() if path not in out)
-        following = {path: (1 - _DAMPING + _DAMPING * loose) * share for path, share in start.items()}
-        for path, links in graph.links.items():
-            share = _DAMPING * rank[path] / out[path]
-            for target, weight in links.items():
-                following[target] += share * weight
-        rank = following
-    return rank
+    definers_by_family: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    uses_by_family: defaultdict[str, defaultdict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    shown = array("I")
+    for node, names in enumerate(files):
+        shown.append(len(names.defined))
+        definers_of, uses_of = definers_by_family[names.family], uses_by_family[names.family]
+        for name in dict.fromkeys(names.defined):
+            definers_of[name].append(node)
+        for name, count in names.used.items():
+            uses_of[name][node] = count
+    definers, uses = _keyed(definers_by_family), _keyed(uses_by_family)
+    rows: list[defaultdict[int, int]] = [defaultdict(int) for _ in shown]
+    keys = sorted({*definers, *uses})
+    for key in keys:
+        links = weights_of(name_of(key), definers.get(key, ()), uses.get(key, {}))
+        for target in definers[key] if links else ():
+            row = rows[target]
+            for source, weight in links:
+                row[source] += weight
+    define_starts, all_definers = _packed([definers.get(key, ()) for key in keys])
+    refer_starts, referrers = _packed([uses.get(key, ()) for key in keys])
+    starts, sources = _packed([sorted(row) for row in rows])
+    graph = ReferenceGraph(
+        keys=keys,
+        define_starts=define_starts,
+        definers=all_definers,
+        refer_starts=refer_starts,
+        referrers=referrers,
+        uses=array("I", [count for key in keys for count in uses.get(key, {}).values()]),
+        starts=starts,
+        sources=sources,
+        weights=array("I", [row[source] for row in rows for source in sorted(row)]),
+        out=_summed(rows),
+        shown=shown,
+    )
+    graph.rank = array("d", pagerank(graph.links()))
+    return graph
 
 
-def symbol_ranks(graph: ReferenceGraph, rank: Mapping[str, float]) -> dict[tuple[str, str], float]:
-    """How much of the rank that flows along references flows to each (path, name)."""
-    out = {path: sum(links.values()) for path, links in graph.links.items()}
-    flows: dict[tuple[str, str], float] = {}
-    for place, users in graph.uses.items():
-        flows[place] = sum(rank[user] * weight / out[user] for user, weight in users.items())
-    return flows
+def _keyed(by_family: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
+    return {key_of(family, name): value for family, names in by_family.items() for name, value in names.items()}
+
+
+def key_of(family: str, name: str) -> str:
+    return f"{family} {name}".replace("\n", " ")
+
+
+def name_of(key: str) -> str:
+    return key.partition(" ")[2]
+
+
+def _summed(rows: Sequence[Mapping[int, int]]) -> "array[int]":
+    out = array("I", [0]) * len(rows)
+    for row in rows:
+        for source, weight in row.items():
+            out[source] += weight
+    return out
+
+
+def _packed(rows: Sequence[Iterable[int]]) -> tuple["array[int]", "array[int]"]:
+    """Rows one after another, and where each begins."""
+    starts, values = array("I", [0]), array("I")
+    for row in rows:
+        values.extend(row)
+        starts.append(len(values))
+    return starts, values

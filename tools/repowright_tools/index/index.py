@@ -1,40 +1,69 @@
 """What several stages know of a repository, read once, and the same for the same tree."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import RLock
+from typing import TYPE_CHECKING
 
-from repowright_tools.events import EventSink, ProgressEvent
-from repowright_tools.index.commands import find_commands
-from repowright_tools.index.entry_points import EntryPoint, find_entry_points
-from repowright_tools.index.graph import ReferenceGraph, reference_graph
-from repowright_tools.index.imports import ImportResolver, go_modules
+from repowright_tools.events import EventSink
+from repowright_tools.index.imports import MANIFESTS, ImportResolver
+from repowright_tools.index.kept import Scanned
 from repowright_tools.index.limits import Limits
-from repowright_tools.index.listing import Excluded, Listing, SourceFile, list_files
-from repowright_tools.index.manifests.found import Command
-from repowright_tools.index.map import RenderedMap, ranked_items, render
-from repowright_tools.index.modules import Module, find_modules
+from repowright_tools.index.listing import Excluded, Listing, SourceFile, listing_of
+from repowright_tools.index.map import RenderedMap, focused_map
 from repowright_tools.index.nearest import nearest
 from repowright_tools.index.parse import ParsedFile, Symbol
-from repowright_tools.index.parsing import Parses, key, parse_files
 from repowright_tools.index.paths import name_of, stem_of
 from repowright_tools.index.reading import FileRefused, TreeReader
-from repowright_tools.index.relevance import Relevant, SearchIndex
-from repowright_tools.models import RepositoryWarning
+from repowright_tools.index.relations import Relations
+from repowright_tools.index.relevance import Relevance
+from repowright_tools.index.scan import scan
+from repowright_tools.index.stamp import code_stamp
+from repowright_tools.index.standby import Standby
+from repowright_tools.index.store import IndexStore, StoreDamaged, StoreFull, store_path
 from repowright_tools.threads import in_thread
+
+if TYPE_CHECKING:
+    from repowright_tools.index.entry_points import EntryPoint
+    from repowright_tools.index.history import Commit
+    from repowright_tools.index.manifests.found import Command
+    from repowright_tools.index.modules import Module
+    from repowright_tools.index.search.search import Relevant
+    from repowright_tools.models import RepositoryWarning
+
+_MAX_DAMAGED = 3
 
 
 class Index:
-    """Opens repositories. Nothing of them is run, no link is followed, nothing is written."""
+    """Opens repositories. Nothing of them is run, no link is followed, and nothing is written in them."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        folder: Path | None = None,
+        repository: str = "",
+        standby: Standby | None = None,
+    ) -> None:
+        """An index that is kept in `folder`, or, without one, in memory.
+
+        Args:
+            limits: what is too much.
+            folder: where indexes are kept, a file for each repository.
+            repository: what the repository is known by, in all its branches, work trees and clones: its address, or
+                the place of its history.
+            standby: has a parser ready, where the process lives longer than one call.
+        """
+        self._standby = standby or Standby(keeps=False)
         self._limits = limits or Limits()
+        self._kept_in = (folder, repository) if folder else None
 
     async def open(
         self, root: Path, *, exclude: Sequence[str] = (), events: EventSink | None = None
     ) -> "RepositoryIndex":
-        """List and parse the work tree at `root`.
+        """Bring the index to what the work tree at `root` holds now.
 
         Args:
             root: a folder inside a git work tree.
@@ -42,13 +71,31 @@ class Index:
             events: told of progress, by files.
 
         Raises:
-            NotARepository, WorkspaceTooLarge, InvalidArguments: see `list_files`.
+            NotARepository, WorkspaceTooLarge, InvalidArguments: see `list_names`.
         """
-        listing = await list_files(root, exclude, self._limits, _progress(events, "Reading files"))
-        chosen, warnings = _to_parse(listing, self._limits)
-        parses = await parse_files(root, chosen, self._limits, _progress(events, "Parsing source"))
-        parsed = {file.path: parses.by_key[key(file)] for file in chosen if key(file) in parses.by_key}
-        return RepositoryIndex(root, listing, parsed, [*warnings, *_failures(parses)], self._limits)
+        root = _absolute(root)  # the processes that read have another folder
+        warnings: list[tuple[str, str]] = []
+        try:
+            store = await in_thread(self._store)
+            scanned = await self._scanned(root, exclude, store, events)
+        except StoreFull as error:
+            store = await in_thread(IndexStore, None)
+            scanned = await scan(root, exclude, self._limits, store, self._standby, events)
+            warnings.append(("index_not_kept", f"The index could not be kept for the next call: {error}."))
+        if store.rebuilt:
+            warnings.append(("index_rebuilt", "The kept index was damaged, and has been made anew."))
+        return RepositoryIndex(root, store, scanned, self._limits, [*scanned.warnings, *warnings])
+
+    async def _scanned(
+        self, root: Path, exclude: Sequence[str], store: IndexStore, events: EventSink | None
+    ) -> Scanned:
+        for _ in range(_MAX_DAMAGED):
+            with suppress(StoreDamaged):  # it is empty now
+                return await scan(root, exclude, self._limits, store, self._standby, events)
+        raise StoreFull("it is damaged as soon as it is made")
+
+    def _store(self) -> IndexStore:
+        return IndexStore(store_path(*self._kept_in, code_stamp()) if self._kept_in else None)
 
 
 class RepositoryIndex:
@@ -59,34 +106,69 @@ class RepositoryIndex:
 
     Attributes:
         root: the folder.
-        files: text files, sorted by path; `paths` are theirs; `excluded` are the others, by reason.
-        listed: how many files there are in all.
-        parsed: what is known of each source file, by path.
-        warnings: what a limit left out.
+        digest: what this very tree is known by.
+        read, parsed_now: how many files were opened, and parsed, to bring the index up to date.
     """
 
     def __init__(
         self,
         root: Path,
-        listing: Listing,
-        parsed: Mapping[str, ParsedFile],
-        warnings: Sequence[RepositoryWarning],
+        store: IndexStore,
+        scanned: Scanned,
         limits: Limits,
+        warnings: Sequence[tuple[str, str]],
     ) -> None:
         self.root = root
-        self.files: Sequence[SourceFile] = listing.files
-        self.excluded: Sequence[Excluded] = listing.excluded
-        self.paths: Sequence[str] = [file.path for file in listing.files]
-        self.listed = listing.listed
-        self.parsed = parsed
-        self.warnings = warnings
-        self._existing = listing.existing
-        self._by_path = {file.path: file for file in listing.files}
+        self.digest = scanned.digest
+        self.read, self.parsed_now = scanned.read, scanned.parsed
+        self._store = store
+        self._scanned = scanned
         self._limits = limits
-        self._building = Lock()  # of what is built at first use: several threads may ask at once
-        self._search: SearchIndex | None = None
+        self._told = warnings
+        self._building = RLock()  # of what is built at first use: several threads may ask at once
+        self._commits: Sequence[Commit] | None = None
+        self._relations = Relations(store, scanned, limits)
 
     # --- files and names ------------------------------------------------------------------------------------------
+
+    @property
+    def files(self) -> Sequence[SourceFile]:
+        """Text files, sorted by path."""
+        return self._listing.files
+
+    @property
+    def excluded(self) -> Sequence[Excluded]:
+        """The other files, by reason."""
+        return self._listing.excluded
+
+    @property
+    def listed(self) -> int:
+        """How many files there are in all."""
+        return len(self._scanned.table.names)
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """Of the text files, sorted."""
+        return self._paths
+
+    @cached_property
+    def parsed(self) -> Mapping[str, ParsedFile]:
+        """What is known of each source file, by path."""
+        return self._relations.parsed()
+
+    @cached_property
+    def warnings(self) -> "Sequence[RepositoryWarning]":
+        """What a limit left out, and what went wrong."""
+        from repowright_tools.models import RepositoryWarning
+
+        warnings = [RepositoryWarning(code=code, message=message) for code, message in self._told]
+        if count := sum(group.count for group in self.excluded if group.reason == "over_limit"):
+            text = f"{count} files beyond the limit of {self._limits.files} were not read."
+            warnings.insert(0, RepositoryWarning(code="too_many_files", message=text))
+        if sum(file.size for file in self.files) > self._limits.search_total_bytes:
+            text = f"Only the first {self._limits.search_total_bytes} bytes of text are searched for a focus."
+            warnings.append(RepositoryWarning(code="too_much_text", message=text))
+        return warnings
 
     @cached_property
     def symbols(self) -> Mapping[str, Sequence[Symbol]]:
@@ -105,7 +187,7 @@ class RepositoryIndex:
 
     def has_path(self, path: str) -> bool:
         """Whether that file exists, also when it is left out of the analysis."""
-        return path in self._existing
+        return path in self._listing.existing
 
     def text(self, path: str) -> str | None:
         """The whole text of a text file as it is now, bytes that are not UTF-8 replaced; None when it is not one."""
@@ -124,7 +206,7 @@ class RepositoryIndex:
 
     def nearest_paths(self, name: str, count: int = 3) -> list[str]:
         """Existing files with a similar path, best first."""
-        return nearest(name, self._existing, count)
+        return nearest(name, self._listing.existing, count)
 
     def nearest_symbols(self, name: str, count: int = 3) -> list[str]:
         """Defined names that are similar, best first."""
@@ -133,45 +215,77 @@ class RepositoryIndex:
 
     # --- what the repository is -----------------------------------------------------------------------------------
 
-    def commands(self) -> dict[str, list[Command]]:
+    def commands(self) -> "dict[str, list[Command]]":
         """Commands by kind (install, test, lint, build, run), the most authoritative first."""
+        from repowright_tools.index.commands import find_commands
+
         return find_commands(self)
 
-    def entry_points(self) -> list[EntryPoint]:
-        return find_entry_points(self, self._graded, self._resolver)
+    def entry_points(self) -> "list[EntryPoint]":
+        """Declared ones first, then those found in the code; those of tests and examples last."""
+        from repowright_tools.index.entry_points import find_entry_points
+        from repowright_tools.index.more_starts import more_starts
+        from repowright_tools.index.test_files import is_aside
 
-    def modules(self) -> list[Module]:
+        found = [*find_entry_points(self, self._graded, self._resolver), *more_starts(self, self._graded)]
+        return sorted(dict.fromkeys(found), key=lambda entry: is_aside(entry.path))
+
+    def modules(self) -> "list[Module]":
+        from repowright_tools.index.modules import find_modules
+
         return find_modules(self._graded, {file.path: file.lines for file in self.files}, self._resolver)
 
-    def relevant(self, focus: str, limit: int = 50) -> list[Relevant]:
-        """The files that fit a request in words, best first."""
-        with self._building:
-            if self._search is None:
-                self._search = self._built_search()
-        return self._search.search(focus, limit)
+    def neighbours(self, path: str) -> Mapping[str, float]:
+        """Files that it refers to and that refer to it, each with the share of the strongest (0 to 1)."""
+        return self._relations.neighbours(path)
+
+    async def commits(self) -> "Sequence[Commit]":
+        """The newest commits, newest first; none where there is no history."""
+        from repowright_tools.index.history import read_history
+
+        if self._commits is None:
+            with closing(await in_thread(self._store.connect)) as connection:
+                self._commits = await read_history(self.root, connection)
+        return self._commits
+
+    async def relevant(self, focus: str, limit: int = 50) -> "list[Relevant]":
+        """The files that fit a question, paths or names of definitions, best first."""
+        commits = await self.commits()
+        return await in_thread(self._relevance.find, focus, limit, commits)
 
     async def render_map(self, token_budget: int, focus: str | None = None) -> RenderedMap:
         """The ranked map, never above the budget; with a focus, what fits it comes first. Secrets are hidden."""
-        return await in_thread(self._render_map, token_budget, focus)
+        if not focus:
+            return await in_thread(self._relations.map, token_budget)
+        relevant = await self.relevant(focus)
+        return await in_thread(lambda: focused_map(self._relations.mapped(), token_budget, focus, relevant))
 
     # --- built at first use ---------------------------------------------------------------------------------------
 
-    def _render_map(self, token_budget: int, focus: str | None) -> RenderedMap:
-        hits = self.relevant(focus) if focus else []
-        return render(ranked_items(self.paths, self.parsed, self._graph, focus, hits), token_budget)
+    @cached_property
+    def _relevance(self) -> Relevance:
+        return Relevance(self.root, self._store, self.files, self._relations, self._limits)
+
+    @cached_property
+    def _listing(self) -> Listing:
+        return listing_of(self._scanned.table)
+
+    @cached_property
+    def _paths(self) -> Sequence[str]:
+        return [file.path for file in self.files]
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, SourceFile]:
+        return {file.path: file for file in self.files}
 
     @cached_property
     def _graded(self) -> Mapping[str, tuple[str, ParsedFile]]:
         return {path: (self._by_path[path].grammar or "", parsed) for path, parsed in self.parsed.items()}
 
     @cached_property
-    def _graph(self) -> ReferenceGraph:
-        return reference_graph(self._graded)
-
-    @cached_property
     def _resolver(self) -> ImportResolver:
-        manifests = [path for path in self.paths if name_of(path) == "go.mod"]
-        return ImportResolver(self._graded, go_modules({path: self.text(path) or "" for path in manifests}))
+        manifests = [path for path in self.paths if name_of(path) in MANIFESTS]
+        return ImportResolver(self._graded, {path: self.text(path) or "" for path in manifests})
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -182,63 +296,6 @@ class RepositoryIndex:
                 names |= {symbol.name, qualified, f"{stem_of(path)}.{qualified}"}
         return frozenset(names)
 
-    def _built_search(self) -> SearchIndex:
-        search = SearchIndex(self.symbols)
-        left = self._limits.search_total_bytes
-        with TreeReader(self.root) as reader:
-            for file in self.files:
-                left -= file.size
-                text = ""
-                if left >= 0:
-                    try:
-                        text = reader.read(file.raw, self._limits.file_bytes).decode("utf-8", "replace")
-                    except FileRefused:  # it went since: its path and symbols are still worth finding
-                        text = ""
-                search.add(file.path, text)
-        return search
 
-
-def _progress(events: EventSink | None, message: str) -> Callable[[int, int], None]:
-    def report(done: int, total: int) -> None:
-        if events is not None:
-            events.emit(ProgressEvent(message, done, total))
-
-    return report
-
-
-def _to_parse(listing: Listing, limits: Limits) -> tuple[list[SourceFile], list[RepositoryWarning]]:
-    """Files with a grammar inside the limits, and what to tell of the rest."""
-    source = [file for file in listing.files if file.grammar]
-    small = [file for file in source if file.size <= limits.parse_bytes]
-    chosen: list[SourceFile] = []
-    left = limits.parse_total_bytes
-    for file in small:
-        left -= file.size
-        if left < 0:
-            break
-        chosen.append(file)
-    warnings: list[RepositoryWarning] = []
-    if count := sum(group.count for group in listing.excluded if group.reason == "over_limit"):
-        warnings.append(_warning("too_many_files", f"{count} files beyond the limit of {limits.files} were not read."))
-    if count := len(source) - len(small):
-        warnings.append(
-            _warning("large_source", f"{count} files above {limits.parse_bytes} bytes are searched as text only.")
-        )
-    if count := len(small) - len(chosen):
-        text = f"{count} source files beyond {limits.parse_total_bytes} bytes in all are searched as text only."
-        warnings.append(_warning("too_much_source", text))
-    if sum(file.size for file in listing.files) > limits.search_total_bytes:
-        text = f"Only the first {limits.search_total_bytes} bytes of text are searched for a focus."
-        warnings.append(_warning("too_much_text", text))
-    return chosen, warnings
-
-
-def _failures(parses: Parses) -> list[RepositoryWarning]:
-    if not parses.failed:
-        return []
-    text = f"{len(parses.failed)} source files could not be parsed and are searched as text only"
-    return [_warning("unparsed", f"{text}, such as {parses.failed[0]}.")]
-
-
-def _warning(code: str, message: str) -> RepositoryWarning:
-    return RepositoryWarning(code=code, message=message)
+def _absolute(root: Path) -> Path:
+    return root.absolute()

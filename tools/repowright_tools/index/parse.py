@@ -1,187 +1,177 @@
-"""What a source file defines, refers to and imports. A pure function of its grammar and its bytes."""
+"""What a source file defines, refers to and imports. A pure function of its grammar and its bytes.
+
+The query of a grammar (`queries/*.scm`) names what it finds by these captures:
+
+- `@definition.KIND` with `@name`, and where the grammar has no field for it `@body`. `@definition.KIND.top` counts only
+  outside of functions. `@receiver` names what a definition belongs to that is written outside of it (Go, C++).
+- `@scope` with `@name`: gives its name to what it holds and defines nothing (Rust's impl).
+- `@reference`: a name that is used.
+- `@import`, or `@import.from` with `@import.name`; `@import.module`, `@import.relative`: a file of this folder.
+- `@package`, `@entry`.
+- `@exported`: a statement that exports what it holds; `@export.name`: a name exported elsewhere in the file;
+  `@export.list`: a literal list of all that is exported; `@access`: a label for the definitions after it.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+import re
+from bisect import bisect_right
 from functools import cache
-from importlib import import_module, resources
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from repowright_tools.index.languages import grammar_named
+from repowright_tools.index.symbols import Found, Symbol, line_of, symbols, text_of
 
 if TYPE_CHECKING:
-    from tree_sitter import Language, Node, Query
+    from collections.abc import Iterable, Iterator, Sequence
 
-_MAX_SIGNATURE = 160
+    from tree_sitter import Node, Parser, QueryCursor
+
+__all__ = ["Import", "ParsedFile", "Symbol", "parse"]
+
 _MAX_NAME = 120
-_MATCH_LIMIT = 1 << 16
-
-_GRAMMARS: Mapping[str, tuple[str, str, str]] = {  # grammar: package, function, query file
-    "python": ("tree_sitter_python", "language", "python"),
-    "javascript": ("tree_sitter_javascript", "language", "javascript"),
-    "typescript": ("tree_sitter_typescript", "language_typescript", "typescript"),
-    "tsx": ("tree_sitter_typescript", "language_tsx", "typescript"),
-    "go": ("tree_sitter_go", "language", "go"),
-    "rust": ("tree_sitter_rust", "language", "rust"),
-    "java": ("tree_sitter_java", "language", "java"),
-}
-_CONTAINERS = frozenset({"class", "interface", "struct", "enum", "scope", "module"})
+_MAX_TARGET = 1000
+_MAX_LIST = 100_000
+_MATCH_LIMIT = 1 << 12
+_QUERIES = os.path.join(os.path.dirname(__file__), "queries")  # noqa: PTH118, PTH120 # pathlib costs start-up time
+_ONCE = "; Once"  # what comes after this line in a query begins at the root: it is not tried at every node
+_QUOTED = re.compile(rb"[\"']([^\"'\n\\]{1,120})[\"']")
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A definition. Lines count from 1 and `end_line` is its last one.
-
-    Attributes:
-        kind: class, interface, struct, enum, type, function, method, constant, variable, macro or module.
-        signature: its head on one line, without its body.
-        scope: names of what encloses it, joined by dots; empty at the top of the file.
-        local: whether it is inside a function, so that nothing outside can name it.
-    """
-
-    name: str
-    kind: str
-    signature: str
-    line: int
-    end_line: int
-    scope: str
-    local: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """What a file asks for, as its language spells it: `a.b.name`, `./x`, `crate::a::b`."""
+class Import(NamedTuple):
+    """What a file asks for, as its language spells it: `a.b.name`, `./x`, `crate::a::b`, `<a/b.h>`."""
 
     target: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedFile:
+class ParsedFile(NamedTuple):
     """Everything we know of a source file.
 
     Attributes:
         symbols: in the order of the file.
-        references: lines on which a name is used, by name.
-        package: the package it says it belongs to (Go, Java).
+        references: the lines on which a name is used, sorted, by name.
+        imports: by line.
+        package: the package or namespace it says it belongs to (Go, Java, Kotlin, C#, PHP).
         entry_line: the line of `if __name__ == "__main__"`, or None.
     """
 
-    symbols: list[Symbol] = field(default_factory=list[Symbol])
-    references: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
-    imports: list[Import] = field(default_factory=list[Import])
+    symbols: list[Symbol]
+    references: dict[str, list[int]]
+    imports: list[Import]
     package: str | None = None
     entry_line: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Definition:
-    kind: str
-    node: Node
-    name: Node
-    pattern: int  # its place in the query file
+class _Compiled(NamedTuple):
+    parser: Parser  # these are kept because making them costs more than a small file
+    cursor: QueryCursor
+    once: QueryCursor | None
+    labels: Sequence[str]  # of definitions, in the order of the query
 
 
 def parse(grammar: str, data: bytes) -> ParsedFile:
-    """Parse a whole file. Holds the GIL to the end, without a time limit: run it in a process that can be killed."""
-    from tree_sitter import Parser, QueryCursor
+    """Parse a whole file.
 
-    language, query = _compiled(grammar)
-    tree = Parser(language).parse(data)
-    found = ParsedFile()
-    definitions: list[_Definition] = []
-    references: defaultdict[str, set[int]] = defaultdict(set)
-    package: str | None = None
-    entry_line: int | None = None
-    for pattern, captures in QueryCursor(query, match_limit=_MATCH_LIMIT).matches(tree.root_node):
-        if names := captures.get("reference"):
-            references[_text(names[0])].add(_line(names[0]))
-        elif names := captures.get("name"):
-            kind, node = _definition(captures)
-            definitions.append(_Definition(kind, node, names[0], pattern))
-        elif "package" in captures:
-            package = _text(captures["package"][0])
-        elif "entry" in captures:
-            entry_line = _line(captures["entry"][0])
-        else:
-            found.imports.extend(_imports(captures))
-    found.symbols.extend(_symbols(definitions, data))
-    found.imports.sort(key=lambda item: (item.line, item.target))
-    found.references.update((name, sorted(references[name])) for name in sorted(references))
-    return ParsedFile(found.symbols, found.references, found.imports, package, entry_line)
+    Holds the GIL to the end, without a time limit: run it in a process that can be killed, and in one thread of it.
+
+    Raises:
+        ImportError: the grammar's package is not installed (`languages.grammar_available`).
+        KeyError: there is no such grammar.
+    """
+    compiled = _compiled(grammar)
+    root = compiled.parser.parse(data).root_node
+    captures = compiled.cursor.captures(root)
+    if compiled.once is not None:
+        for label, nodes in compiled.once.captures(root).items():
+            captures.setdefault(label, []).extend(nodes)
+    found = Found(captures, compiled.labels)
+    for node in captures.get("export.list", ()):
+        names = _QUOTED.findall((node.text or b"")[:_MAX_LIST])
+        found.listed.update(name.decode("utf-8", "replace") for name in names)
+        found.complete = True
+    packages = _in_order(captures.get("package", ()))
+    entries = _in_order(captures.get("entry", ()))
+    return ParsedFile(
+        symbols(found, grammar_named(grammar)[1], data),
+        _references(captures.get("reference", ()), data, found.names),
+        sorted(set(_imports(captures)), key=lambda item: (item.line, item.target)),
+        "".join(text_of(packages[0]).split()) if packages else None,
+        line_of(entries[0]) if entries else None,
+    )
+
+
+def _references(nodes: Sequence[Node], data: bytes, defined: set[int]) -> dict[str, list[int]]:
+    """Lines by name. There are far more of these than of anything else: as little as possible is done for each."""
+    lines: dict[bytes, list[int]] = {}
+    for node in nodes:
+        start = node.start_byte
+        if start not in defined:
+            raw = data[start : node.end_byte]
+            if raw in lines:
+                lines[raw].append(node.start_point[0])
+            else:
+                lines[raw] = [node.start_point[0]]
+    references: dict[str, list[int]] = {}
+    for raw, rows in lines.items():
+        at = [rows[0] + 1] if len(rows) == 1 else sorted({row + 1 for row in rows})
+        name = raw[:_MAX_NAME].decode("utf-8", "replace")
+        if name in references:  # long names that begin alike, or with bytes that are no text
+            at = sorted({*at, *references[name]})
+        references[name] = at
+    references.pop("", None)  # a parser puts an empty name where one is missing
+    return references
 
 
 @cache
-def _compiled(grammar: str) -> tuple[Language, Query]:
-    from tree_sitter import Language, Query
+def _compiled(name: str) -> _Compiled:
+    from tree_sitter import Language, Parser, Query, QueryCursor
 
-    package, function, name = _GRAMMARS[grammar]
-    capsule: object = getattr(import_module(package), function)()
+    grammar, _ = grammar_named(name)
+    capsule: object = getattr(import_module(grammar.package), grammar.function)()
     language = Language(capsule)
-    source = resources.files("repowright_tools.index").joinpath("queries", f"{name}.scm").read_text("utf-8")
-    return language, Query(language, source)
+    everywhere = once = ""
+    for file in grammar.queries:
+        with open(os.path.join(_QUERIES, f"{file}.scm"), encoding="utf-8") as opened:  # noqa: PTH118, PTH123 # as above
+            first, _, second = opened.read().partition(_ONCE)
+        everywhere += first
+        once += second and f";{second}"
+    queries = [Query(language, source) for source in (everywhere, once) if source]
+    labels = [query.capture_name(index) for query in queries for index in range(query.capture_count)]
+    definitions = [label for label in dict.fromkeys(labels) if label.startswith("definition.") or label == "scope"]
+    cursors = [QueryCursor(query, match_limit=_MATCH_LIMIT) for query in queries]
+    if once:
+        cursors[1].set_max_start_depth(0)
+    return _Compiled(Parser(language), cursors[0], cursors[1] if once else None, definitions)
 
 
-def _definition(captures: Mapping[str, Sequence[Node]]) -> tuple[str, Node]:
-    for label, nodes in captures.items():
-        if label == "scope" or label.startswith("definition."):
-            return label.removeprefix("definition."), nodes[0]
-    raise AssertionError("a pattern of the query captures @name and defines nothing")
+def _imports(captures: dict[str, list[Node]]) -> Iterator[Import]:
+    for node in captures.get("import", ()):
+        yield _import(_target(node), node)
+    for node in captures.get("import.module", ()):  # Rust: `mod name;` is a file of this folder
+        yield _import(f"self::{_target(node)}", node)
+    for node in captures.get("import.relative", ()):
+        target = _target(node)
+        yield _import(target if target.startswith(".") else f"./{target}", node)
+    if names := captures.get("import.name"):
+        origins = _in_order(captures["import.from"])
+        starts = [node.start_byte for node in origins]
+        joint = "\\" if "import.backslash" in captures else "."
+        for node in names:
+            origin = _target(origins[bisect_right(starts, node.start_byte) - 1])
+            yield _import(f"{origin}{'' if origin.endswith('.') else joint}{_target(node)}", node)
 
 
-def _imports(captures: Mapping[str, Sequence[Node]]) -> Iterator[Import]:
-    if modules := captures.get("import.module"):  # Rust: `mod name;` is a file of this folder
-        yield Import(f"self::{_text(modules[0])}", _line(modules[0]))
-    elif names := captures.get("import.name"):
-        module = _text(captures["import.from"][0])
-        yield Import(f"{module}{'' if module.endswith('.') else '.'}{_text(names[0])}", _line(names[0]))
-    else:
-        for node in captures.get("import", ()):
-            yield Import(" ".join(_text(node, most=1000).strip("\"'`").split()), _line(node))
+def _in_order(nodes: Iterable[Node]) -> list[Node]:
+    """As they stand in the file: the nodes of a capture come in no order."""
+    return sorted(nodes, key=lambda node: node.start_byte)
 
 
-def _symbols(definitions: list[_Definition], data: bytes) -> Iterator[Symbol]:
-    """Symbols in the order of the file, each knowing what encloses it (by position: no recursion on hostile depth)."""
-    definitions.sort(key=lambda it: (it.node.start_byte, -it.node.end_byte, it.name.start_byte, it.pattern))
-    enclosing: list[tuple[str, str, int]] = []  # kind, name, where it ends
-    seen: set[int] = set()
-    for definition in definitions:
-        kind, node = definition.kind, definition.node
-        if definition.name.start_byte in seen:  # two patterns of a query may describe one: the first in its file wins
-            continue
-        seen.add(definition.name.start_byte)
-        while enclosing and enclosing[-1][2] <= node.start_byte:
-            enclosing.pop()
-        name = _text(definition.name)
-        if kind == "function" and enclosing and enclosing[-1][0] in _CONTAINERS - {"module"}:
-            kind = "method"
-        if kind != "scope":
-            scope = ".".join(outer for _, outer, _ in enclosing[-4:])
-            local = any(outer in {"function", "method"} for outer, _, _ in enclosing)
-            line, end_line = _line(definition.name), node.end_point[0] + 1
-            yield Symbol(name, kind, _signature(definition, data), line, end_line, scope, local)
-        enclosing.append((kind, name, node.end_byte))
+def _target(node: Node) -> str:
+    return text_of(node, _MAX_TARGET).strip("\"'`")
 
 
-def _signature(definition: _Definition, data: bytes) -> str:
-    """The definition from the line of its name up to its body, or that line, on one line."""
-    node, name = definition.node, definition.name
-    # What stands on lines above the name is decoration: annotations, attributes.
-    start = max(node.start_byte, data.rfind(b"\n", 0, name.start_byte) + 1)
-    inner = node.child_by_field_name("value") or node.child_by_field_name("right")
-    body = node.child_by_field_name("body") or (inner.child_by_field_name("body") if inner else None)
-    end = body.start_byte if body else data.find(b"\n", name.end_byte)
-    comments = (child.start_byte for child in node.children if child.type == "comment")
-    end = min([end, *(comment for comment in comments if name.end_byte < comment < end)])
-    end = min(node.end_byte if end < 0 else end, node.end_byte, start + 4 * _MAX_SIGNATURE)
-    text = " ".join(data[start:end].decode("utf-8", "replace").split()).rstrip(" {[(:=;,")
-    text = text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
-    return text if len(text) <= _MAX_SIGNATURE else text[: _MAX_SIGNATURE - 1] + "…"
-
-
-def _text(node: Node, most: int = _MAX_NAME) -> str:
-    return (node.text or b"")[:most].decode("utf-8", "replace")
-
-
-def _line(node: Node) -> int:
-    return node.start_point[0] + 1
+def _import(target: str, node: Node) -> Import:
+    return Import(" ".join(target.split()), line_of(node))

@@ -1,62 +1,115 @@
-"""Parsing in processes that can be killed: a parse holds the GIL to its end and knows no time limit."""
+"""Reading and parsing in processes that can be killed: a parse holds the GIL to its end and knows no time limit."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 import anyio.abc
 from anyio.streams.buffered import BufferedByteReceiveStream
-from pydantic import TypeAdapter, ValidationError
 
+from repowright_tools.index.classify import Reason
 from repowright_tools.index.limits import Limits
-from repowright_tools.index.listing import SourceFile, digest_of
-from repowright_tools.index.parse import ParsedFile
-from repowright_tools.index.reading import FileRefused, TreeReader
-from repowright_tools.threads import in_thread
+from repowright_tools.index.table import ID_BYTES, code_of
 
 _BATCH_BYTES = 256 * 1024
-_BATCH_FILES = 64
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
-_WORTH_A_SECOND_PROCESS = 1024 * 1024  # below this much source a second start costs more than it saves
+_BATCH_FILES = 256
+_FILE_COST = 2048  # of opening a file, as bytes that could be parsed meanwhile
+_WORTH_A_SECOND_PROCESS = 512 * 1024  # below this much work a second start costs more than it saves
 _MAX_PROCESSES = 4
 _MAX_LOSSES = 20
-
-_PARSED_FILES = TypeAdapter(list[ParsedFile])
+_READ_DEADLINE_S = 60  # a disk may be slow
 
 
 class ParserLost(Exception):
     """The process crashed, ran out of memory, was killed at its deadline or gave no sense."""
 
 
+class Unread(NamedTuple):
+    """A file to read: its name on disk, its size, and what parses it (see `forms`), or None."""
+
+    name: bytes
+    size: int
+    form: str | None
+
+
+class Read(NamedTuple):
+    """What a file holds: the id of its bytes and their lines, or why it is left out; and its parse result.
+
+    `parsed` is text of `wire.dumped`, empty when the parser was lost over the file, and None when none was asked for.
+    """
+
+    id: bytes | None
+    lines: int
+    reason: Reason | None
+    parsed: str | None
+
+
 class Parser:
     """One process, started at first use and again after it was lost."""
 
-    def __init__(self, deadline_s: float) -> None:
-        self._deadline_s = deadline_s
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self.root = root
+        self.limits = limits
+        self.used = False  # whether it was ever asked to read
+        self._prepared: Sequence[str] = ()
+        self._known: Sequence[str] = ()
+        self._told = False
         self._process: anyio.abc.Process | None = None
 
-    async def parse(self, files: Sequence[tuple[str, bytes]]) -> list[ParsedFile]:
-        """Parse files given as grammar and bytes, in order. Raises ParserLost; the process is gone then."""
+    async def start(self) -> None:
+        """Start the process, so that it is ready when it is known what to read.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        if self._process is None:
+            with anyio.CancelScope(shield=True):  # cancelled half-way, it would be nobody's process
+                self._process = await _start()
+            self._told = False
+
+    async def prepare(self, forms: Sequence[str]) -> None:
+        """Have the process load what parses these forms while its caller is busy; it answers when it is asked next.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        await self.start()
+        if self._prepared == forms:
+            return
+        self._prepared = forms
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with suppress(anyio.BrokenResourceError):
+            await self._process.stdin.send(json.dumps({"prepare": list(forms)}).encode() + b"\n")
+
+    def skip(self, known: Sequence[str]) -> None:
+        """Parse results that are not needed, as `id:form`."""
+        self._known, self._told = known, False
+
+    async def read(self, files: Sequence[Unread]) -> list[Read]:
+        """Read and parse files, in order. Raises ParserLost; the process is gone then."""
+        self.used = True
         try:
-            with anyio.fail_after(self._deadline_s):
-                answer = await self._exchange(files)
-            parsed = _PARSED_FILES.validate_json(answer)
+            with anyio.fail_after(self._deadline_s(files)):
+                return _understood(await self._exchange(files), files)
+        except ParserLost:  # the rest of its answer would be taken for the next one
+            await self.kill()
+            raise
         except (TimeoutError, OSError, anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError) as error:
             await self.kill()
             raise ParserLost(str(error)) from error
-        except ValidationError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             await self.kill()
             raise ParserLost("the parser's answer makes no sense") from error
-        if len(parsed) != len(files):
-            await self.kill()
-            raise ParserLost("the parser's answer is incomplete")
-        return parsed
+
+    def _deadline_s(self, files: Sequence[Unread]) -> float:
+        return self.limits.parse_deadline_s if any(file.form for file in files) else _READ_DEADLINE_S
 
     async def kill(self) -> None:
         """End the process now. Safe in a cancelled scope."""
@@ -68,108 +121,118 @@ class Parser:
                 process.kill()
             await process.aclose()
 
-    async def _exchange(self, files: Sequence[tuple[str, bytes]]) -> bytes:
-        if self._process is None:
-            with anyio.CancelScope(shield=True):  # cancelled half-way, it would be nobody's process
-                self._process = await _start()
+    async def _exchange(self, files: Sequence[Unread]) -> bytes:
+        await self.start()
         assert self._process is not None
         requests, answers = self._process.stdin, self._process.stdout
         assert requests is not None
         assert answers is not None
-        head = json.dumps([[grammar, len(data)] for grammar, data in files])
-        await requests.send(head.encode() + b"\n" + b"".join(data for _, data in files))
+        request: dict[str, object] = {
+            "root": str(self.root),
+            "limit": self.limits.file_bytes,
+            "files": [(os.fsdecode(file.name), file.form) for file in files],
+        }
+        if not self._told:
+            request["known"] = list(self._known)
+            self._told = True
+        await requests.send(json.dumps(request).encode() + b"\n")
         stream = BufferedByteReceiveStream(answers)
         size = int.from_bytes(await stream.receive_exactly(8), "big")
-        if size > _MAX_ANSWER_BYTES:
+        if size > self.limits.answer_bytes:
             raise ParserLost("the parser's answer is beyond bounds")
         return await stream.receive_exactly(size)
 
 
-@dataclass
-class Parses:
-    """Results by `key(file)`, the paths that could not be parsed, and how often a process was lost over one file."""
-
-    by_key: dict[str, ParsedFile] = field(default_factory=dict[str, ParsedFile])
-    failed: list[str] = field(default_factory=list[str])
-    losses: int = 0
+Keep = Callable[[Sequence[Unread], Sequence[Read]], Awaitable[None]]
 
 
-def key(file: SourceFile) -> str:
-    """What a parse result depends on: the same grammar and bytes give the same result, wherever they are."""
-    return f"{file.grammar}:{file.digest}"
+async def read_files(first: Parser, files: Sequence[Unread], known: Sequence[str], keep: Keep) -> None:
+    """Read files, those with a form also parsed. One that makes its process crash or hang is given up as unparsed.
 
+    Args:
+        first: a parser; more are started when there is enough to do. All are gone at the end.
+        files: what to read.
+        known: parse results that are not needed, as `id:form`.
+        keep: told of each batch that is done, one at a time. Its error ends the work and is raised as it is.
+    """
+    errors: list[Exception] = []
+    losses: list[bytes] = []
+    batches = _batches(files)
+    keeping = anyio.Lock()
 
-async def parse_files(
-    root: Path, files: Sequence[SourceFile], limits: Limits, on_progress: Callable[[int, int], None]
-) -> Parses:
-    """Parse files that have a grammar. One that makes its process crash or hang is given up, and no other with it."""
-    distinct = list({key(file): file for file in files}.values())
-    total = sum(file.size for file in distinct)
-    result = Parses()
-    batches = _batches(distinct)
-    done = 0
-
-    async def work() -> None:
-        nonlocal done
-        parser = Parser(limits.parse_deadline_s)
+    async def work(parser: Parser) -> None:
         try:
             for batch in batches:  # one iterator, shared: whoever is free takes the next batch
-                if result.losses >= _MAX_LOSSES:  # made to cost time: no more of it
-                    result.failed += [file.path for file in batch]
-                    continue
-                await _parse_batch(parser, root, batch, limits.parse_bytes, result)
-                done += len(batch)
-                on_progress(done, len(distinct))
+                results = await _read_batch(parser, batch, losses)
+                async with keeping:
+                    await keep(batch, results)
+        except Exception as error:  # raised below, out of the group, which would wrap it
+            errors.append(error)
+            group.cancel_scope.cancel()
         finally:
             await parser.kill()
 
-    processes = min(os.cpu_count() or 1, _MAX_PROCESSES) if total > _WORTH_A_SECOND_PROCESS else 1
+    work_bytes = sum(file.size + _FILE_COST for file in files)
+    count = min(os.cpu_count() or 1, _MAX_PROCESSES) if work_bytes > _WORTH_A_SECOND_PROCESS else 1
     async with anyio.create_task_group() as group:
-        for _ in range(processes if distinct else 0):
-            group.start_soon(work)
-    result.failed.sort()
-    return result
+        for parser in (first, *(Parser(first.root, first.limits) for _ in range(count - 1))):
+            parser.skip(known)
+            group.start_soon(work, parser)
+    if errors:
+        raise errors[0]
 
 
-async def _parse_batch(parser: Parser, root: Path, batch: Sequence[SourceFile], most: int, result: Parses) -> None:
-    loaded = await in_thread(_load, root, batch, most)
-    result.failed += [file.path for file in set(batch).difference(file for file, _ in loaded)]
+async def _read_batch(parser: Parser, batch: Sequence[Unread], losses: list[bytes]) -> list[Read]:
     try:
-        _keep(result, loaded, await parser.parse([(file.grammar or "", data) for file, data in loaded]))
+        return await parser.read(batch)
+    except ParserLost:  # one of them did it: find out which
+        return [await _read_one(parser, file, losses) for file in batch]
+
+
+async def _read_one(parser: Parser, file: Unread, losses: list[bytes]) -> Read:
+    if file.form is not None and len(losses) < _MAX_LOSSES:  # beyond: made to cost time, no more of it
+        try:
+            return (await parser.read([file]))[0]
+        except ParserLost:
+            losses.append(file.name)
+    if len(losses) >= 2 * _MAX_LOSSES:  # not even reading works
+        return Read(None, 0, "unreadable", None)
+    try:
+        read = (await parser.read([file._replace(form=None)]))[0]
     except ParserLost:
-        for file, data in loaded:  # one of them did it: find out which
-            try:
-                _keep(result, [(file, data)], await parser.parse([(file.grammar or "", data)]))
-            except ParserLost:
-                result.failed.append(file.path)
-                result.losses += 1
+        losses.append(file.name)
+        return Read(None, 0, "unreadable", None)
+    return read if file.form is None or read.id is None else read._replace(parsed="")
 
 
-def _keep(result: Parses, loaded: Sequence[tuple[SourceFile, bytes]], parsed: Sequence[ParsedFile]) -> None:
-    result.by_key.update((key(file), one) for (file, _), one in zip(loaded, parsed, strict=True))
+def _understood(answer: bytes, files: Sequence[Unread]) -> list[Read]:
+    head, *parses = answer.decode().split("\n")
+    facts: list[tuple[str | None, int, Reason | None, bool]] = json.loads(head)
+    if len(facts) != len(files) or sum(fact[3] for fact in facts) != len(parses):
+        raise ValueError("incomplete")
+    following = iter(parses)
+    return [_fact(*fact, following) for fact in facts]
 
 
-def _load(root: Path, batch: Sequence[SourceFile], most: int) -> list[tuple[SourceFile, bytes]]:
-    """Files and their bytes, without those that went or changed since they were listed: a result belongs to bytes."""
-    loaded: list[tuple[SourceFile, bytes]] = []
-    with TreeReader(root) as reader:
-        for file in batch:
-            with suppress(FileRefused):
-                data = reader.read(file.raw, most)
-                if digest_of(data) == file.digest:
-                    loaded.append((file, data))
-    return loaded
+def _fact(identity: str | None, lines: int, reason: Reason | None, parsed: bool, parses: Iterator[str]) -> Read:
+    known = None if identity is None else bytes.fromhex(identity)
+    if known is None:
+        code_of(reason or "unreadable")  # ValueError: no reason of ours
+    elif len(known) != ID_BYTES or reason is not None:
+        raise ValueError("no id")
+    return Read(known, int(lines), reason, next(parses) if parsed else None)
 
 
-def _batches(files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
-    batch: list[SourceFile] = []
+def _batches(files: Sequence[Unread]) -> Iterator[list[Unread]]:
+    batch: list[Unread] = []
     size = 0
     for file in files:
-        if batch and (size + file.size > _BATCH_BYTES or len(batch) == _BATCH_FILES):
+        cost = file.size if file.form else 0
+        if batch and (size + cost > _BATCH_BYTES or len(batch) == _BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(file)
-        size += file.size
+        size += cost
     if batch:
         yield batch
 

@@ -1,25 +1,37 @@
-"""The process that parses source files. Nothing of the server's is in it but two pipes.
+"""The process that reads and parses files. Nothing of the server's is in it but two pipes.
 
-A request is one JSON line, `[[grammar, size], ...]`, and then the bytes of those files one after another. The answer
-is eight bytes of length (big-endian) and as much JSON: a list of parsed files in the same order. JSON and not pickle,
-because the parsers are native code that reads hostile bytes: what comes back from them is data to the parent.
+A request is one JSON line, `{"root", "limit", "files": [[name, form], ...], "known"}`: names as the file system spells
+them, `form` the grammar to parse with (with `-tags` for definitions alone) or null, `known` the parse results that are
+not needed, as `id:form`. A line `{"prepare": [form, ...]}` has no answer. The answer is eight bytes of length
+(big-endian), then lines: JSON `[[id, lines, reason, parsed], ...]` in the order of the request, then one line for each
+file with `parsed`, which is what `wire.dumped` makes. JSON and not pickle, because the parsers are native code that
+reads hostile bytes: what comes back is data to the parent.
 """
 
+import gc
 import json
 import os
+import re
 import resource
 import sys
 from contextlib import suppress
+from itertools import chain
+from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import TypeAdapter
-
+from repowright_tools.index.blob import blob_id
+from repowright_tools.index.classify import HEAD_BYTES, Reason, is_minified, reason_by_head
 from repowright_tools.index.parse import ParsedFile, parse
+from repowright_tools.index.reading import FileRefused, TreeReader, read_up_to
+from repowright_tools.index.wire import TAGS, dumped
+from repowright_tools.secrets import redact
 
 _MEMORY_BYTES = 2 * 1024**3
 _CPU_SECONDS = 600  # an orphan that hangs in a parse does not see its parent go: the kernel ends it
 
-PARSED_FILES = TypeAdapter(list[ParsedFile])
+_DIGIT = re.compile("[0-9]")  # a long random name without one is rare, and looking into every name takes its time
+
+_Fact = tuple[str | None, int, Reason | None, bool]
 
 
 def main() -> None:
@@ -32,16 +44,84 @@ def main() -> None:
     ):
         with suppress(ValueError, OSError):  # a lower limit is set already, or the system has no such limit
             resource.setrlimit(kind, (limit, limit))
+    gc.disable()  # parse results have no cycles, and looking for some takes a tenth of the time
     serve(sys.stdin.buffer, answers)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until the parent closes its end."""
+    known: set[str] = set()
     while head := requests.readline():
-        files = [(str(grammar), requests.read(int(size))) for grammar, size in json.loads(head)]
-        answer = PARSED_FILES.dump_json([parse(grammar, data) for grammar, data in files])
+        request = json.loads(head)
+        for form in request.get("prepare", ()):
+            parse(form.removesuffix(TAGS), b"")
+        if "files" not in request:
+            continue
+        known = set(request.get("known", known))
+        with TreeReader(Path(request["root"])) as reader:
+            facts, parses = _read(reader, request["files"], request["limit"], known)
+        answer = "\n".join([json.dumps(facts), *parses]).encode()
         answers.write(len(answer).to_bytes(8, "big") + answer)
         answers.flush()
+
+
+def _read(
+    reader: TreeReader, files: list[tuple[str, str | None]], limit: int, known: set[str]
+) -> tuple[list[_Fact], list[str]]:
+    facts: list[_Fact] = []
+    parses: list[str] = []
+    for name, form in files:
+        try:
+            data = _text(reader, os.fsencode(name), limit)
+        except FileRefused as error:
+            facts.append((None, 0, error.reason, False))
+            continue
+        if not isinstance(data, bytes):
+            facts.append((None, 0, data, False))
+            continue
+        identity = blob_id(data).hex()
+        wanted = form is not None and f"{identity}:{form}" not in known
+        if form is not None and wanted:
+            grammar = form.removesuffix(TAGS)
+            parses.append(dumped(without_secrets(parse(grammar, data)), references=grammar == form))
+        facts.append((identity, data.count(b"\n") + (data[-1:] not in {b"", b"\n"}), None, wanted))
+    return facts, parses
+
+
+def _text(reader: TreeReader, name: bytes, limit: int) -> bytes | Reason:
+    """The bytes of a text file, or why it is left out."""
+    with reader.open(name) as (descriptor, size):
+        head = read_up_to(descriptor, HEAD_BYTES)
+        if reason := reason_by_head(head):
+            return reason
+        if size > limit:
+            return "oversized"
+        data = head + read_up_to(descriptor, limit - len(head)) if len(head) == HEAD_BYTES else head
+    lines = data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
+    return "minified" if is_minified(os.fsdecode(name), len(data), lines) else data
+
+
+def without_secrets(parsed: ParsedFile) -> ParsedFile:
+    """The same without secrets in any text: what comes out of here is kept in a database."""
+    names = (text for symbol in parsed.symbols for text in (symbol.name, symbol.scope))
+    random = [name for name in chain(names, parsed.references) if len(name) >= 12 and _DIGIT.search(name)]
+    signatures = (symbol.signature for symbol in parsed.symbols)
+    joined = "\n".join([*signatures, *random, *(item.target for item in parsed.imports), parsed.package or ""])
+    if redact(joined) == joined:
+        return parsed
+    references: dict[str, list[int]] = {}
+    for name, lines in parsed.references.items():  # two names may be the same when they are hidden
+        hidden = redact(name)
+        references[hidden] = sorted({*references.get(hidden, ()), *lines})
+    return parsed._replace(
+        symbols=[
+            symbol._replace(signature=redact(symbol.signature), name=redact(symbol.name), scope=redact(symbol.scope))
+            for symbol in parsed.symbols
+        ],
+        references=references,
+        imports=[item._replace(target=redact(item.target)) for item in parsed.imports],
+        package=parsed.package and redact(parsed.package),
+    )
 
 
 if __name__ == "__main__":

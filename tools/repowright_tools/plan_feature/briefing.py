@@ -28,7 +28,8 @@ async def sections(
     told += earlier
     ranked = await index.render_map(MAP_TOKENS, request)
     told.append(Section("Map of the repository, what fits the request first", ranked.text))
-    return told + await in_thread(_from_the_tree, index, request)
+    relevant = [hit.path for hit in await index.relevant(request, MOST_FILES)]
+    return told + await in_thread(_from_the_tree, index, relevant)
 
 
 def earlier_sections(results: EarlierResults) -> list[Section]:
@@ -55,16 +56,16 @@ def _outcome(report: TestReport) -> str:
     return "\n".join([*lines, *([f"({left_out} more tests left out)"] if left_out else [])])
 
 
-def _from_the_tree(index: "RepositoryIndex", request: str) -> list[Section]:
+def _from_the_tree(index: "RepositoryIndex", relevant: Sequence[str]) -> list[Section]:
     told: list[Section] = []
     commands = [f"{kind}: {found.command}" for kind, several in index.commands().items() for found in several]
     if commands:
         told.append(Section("Commands of the repository", "\n".join(commands)))
     left = MOST_CHARACTERS
-    for hit in index.relevant(request, MOST_FILES):
-        text = _head(index.text(hit.path) or "", min(left, MOST_FILE_CHARACTERS))
+    for path in relevant:
+        text = _head(index.text(path) or "", min(left, MOST_FILE_CHARACTERS))
         if text:
-            told.append(Section(f"File {hit.path}", text))
+            told.append(Section(f"File {path}", text))
             left -= len(text)
     return told
 

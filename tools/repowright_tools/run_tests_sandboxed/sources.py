@@ -79,12 +79,13 @@ async def find_sources(ctx: StageContext, args: RunTestsArguments) -> Sources:
 
     Raises:
         PatchRejected, WorkspaceTooLarge: see `apply_patch`.
+        NotARepository, EmptyRepository: there is no base commit.
     """
     from repowright_tools.git.tree import commit_files, work_tree_files
 
     limit = ctx.sandbox.limits.workspace_bytes
     root = Path(ctx.repository.root)
-    base = await commit_files(root, ctx.repository.commit, limit)
+    base = await commit_files(root, ctx.repository.pinned(), limit)
     generated = ctx.results.get("generate_code", GeneratedCode)
     candidate: Sequence[TreeFile] = base
     if generated is not None:

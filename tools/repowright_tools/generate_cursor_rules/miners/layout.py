@@ -112,4 +112,5 @@ def _entry_points(repository: "RepositoryIndex") -> Iterator[Rule]:
         verb = "declared" if entry.kind in {"package_bin", "package_main"} else "starts"
         statement = f"{verb} in `{entry.path}`" if entry.name != entry.path else "can be run by itself"
         evidence = [Evidence(path=entry.path, line=entry.line)]
-        yield rule("layout", f"{_STARTS[entry.kind]} `{entry.name}`", statement, evidence)
+        what = _STARTS.get(entry.kind, "Program")
+        yield rule("layout", f"{what} `{entry.name}`", statement, evidence)

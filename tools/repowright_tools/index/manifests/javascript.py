@@ -27,8 +27,9 @@ def commands(tree: Tree) -> Iterator[Found]:
     for path, text, prefix in manifests(tree, "package.json"):
         folder = path.removesuffix("package.json")
         document = json_object(text)
-        manager, install = _manager(tree, folder, document.get("packageManager"))
-        yield found("install", prefix + install, path, 1)
+        manager, install, lock = _manager(tree, folder, document.get("packageManager"))
+        declared = line_of(text, r'"packageManager"\s*:') or 1
+        yield found("install", prefix + install, *((lock, 1) if lock else (path, declared)))
         block = line_of(text, r'"scripts"\s*:')
         start = len("\n".join(text.split("\n")[: (block or 1) - 1]))
         for name, script in mapping(document.get("scripts")).items():
@@ -40,12 +41,19 @@ def commands(tree: Tree) -> Iterator[Found]:
                     yield found(kind, f"{prefix}{_run(manager, name)}", path, line)
 
 
-def _manager(tree: Tree, folder: str, declared: object) -> tuple[str, str]:
+def _manager(tree: Tree, folder: str, declared: object) -> tuple[str, str, str | None]:
+    """The package manager, what installs with it, and the lock file that says so when there is one."""
     for lock, manager, install in _MANAGERS:
         if tree.has_path(folder + lock):
-            return manager, install
+            return manager, _frozen(install, declared), folder + lock
     name = declared.split("@")[0] if isinstance(declared, str) else "npm"
-    return (name, f"{name} install") if name in {"pnpm", "yarn", "bun"} else ("npm", "npm install")
+    return (name, f"{name} install", None) if name in {"pnpm", "yarn", "bun"} else ("npm", "npm install", None)
+
+
+def _frozen(install: str, declared: object) -> str:
+    """Yarn renamed its option in version 2."""
+    modern = isinstance(declared, str) and re.match(r"yarn@(?:[2-9]|\d\d)", declared)
+    return "yarn install --immutable" if modern else install
 
 
 def _run(manager: str, script: str) -> str:

@@ -20,6 +20,8 @@ _REQUIREMENTS = (
     "requirements/test.txt",
 )
 _TEST_EXTRAS = ("dev", "test", "tests", "testing")
+_LOCKS = (("uv", "uv.lock"), ("poetry", "poetry.lock"), ("pdm", "pdm.lock"), ("pipenv", "Pipfile.lock"))
+_OWN_RUNNERS = ("runtests.py", "run_tests.py", "runtest.py", "tests/runtests.py")
 _CONFIGURES_PYTEST = (
     ("pyproject.toml", r"^\[tool\.pytest\b"),
     ("pytest.ini", r"^\[pytest\]"),
@@ -39,12 +41,22 @@ _MOST_SCRIPTS = 100
 
 
 def commands(tree: Tree) -> Iterator[Found]:
+    manager = _manager(tree)
     yield from _install(tree)
-    yield from _test(tree)
+    yield from _test(tree, manager)
     for command, places in _LINTERS:
         if place := _first(tree, places):
             yield found("lint", command, *place)
     yield from _build_and_run(tree)
+
+
+def _manager(tree: Tree) -> str | None:
+    """What runs a command in the project's environment, by lock file or table: uv, poetry, pdm, pipenv, or nothing."""
+    tools = mapping(toml(tree.text("pyproject.toml") or "").get("tool"))
+    for tool, lock in _LOCKS:
+        if tree.has_path(lock) or tool in tools:
+            return tool
+    return None
 
 
 def _build_and_run(tree: Tree) -> Iterator[Found]:
@@ -66,14 +78,18 @@ def _install(tree: Tree) -> Iterator[Found]:
     for path, text, prefix in manifests(tree, "pyproject.toml"):
         document = toml(text)
         tools = mapping(document.get("tool"))
+        folder = path.removesuffix("pyproject.toml")
         project = line_of(text, r"^\[project\]") or line_of(text, r"^\[build-system\]")
-        if "uv" in tools or tree.has_path(path.removesuffix("pyproject.toml") + "uv.lock"):
-            yield found("install", f"{prefix}uv sync", path, line_of(text, r"^\[tool\.uv\b") or project)
-        for tool in ("poetry", "pdm"):
-            if tool in tools:
-                yield found("install", f"{prefix}{tool} install", path, line_of(text, rf"^\[tool\.{tool}\b"))
+        for tool, lock in _LOCKS:
+            if tree.has_path(folder + lock):
+                yield found("install", prefix + _locked_install(tool, document), folder + lock, 1)
+            elif tool in tools:
+                table = line_of(text, rf"^\[tool\.{tool}\b")
+                yield found("install", prefix + _locked_install(tool, document), path, table or project)
         if project:
             yield found("install", prefix + _pip_install(document), path, project)
+    if tree.text("pyproject.toml") is None and tree.has_path("Pipfile.lock"):
+        yield found("install", "pipenv install --dev", "Pipfile.lock", 1)
     for path in _REQUIREMENTS:
         if tree.text(path) is not None:
             yield found("install", f"python -m pip install -r {path}", path, 1)
@@ -81,22 +97,42 @@ def _install(tree: Tree) -> Iterator[Found]:
         yield found("install", "python -m pip install -e .", "setup.py", line_of(setup, r"\bsetup\("))
 
 
-def _pip_install(document: Mapping[str, Any]) -> str:
+def _locked_install(tool: str, document: Mapping[str, Any]) -> str:
+    """What installs from the lock, with the extra that the tests need when they are an extra (uv leaves those out)."""
+    extra = _test_extra(document)
+    if tool == "uv":
+        group = _test_group(document)
+        wanted = [f"--extra {extra}"] if extra else []
+        wanted += [f"--group {group}"] if group and group != "dev" else []  # uv installs `dev` unasked
+        return " ".join(["uv sync", *wanted])
+    if tool == "pipenv":
+        return "pipenv install --dev"
+    return f"{tool} install --extras {extra}" if extra and tool == "poetry" else f"{tool} install"
+
+
+def _test_extra(document: Mapping[str, Any]) -> str | None:
     extras = mapping(at(document, "project", "optional-dependencies"))
+    return next((name for name in _TEST_EXTRAS if name in extras), None)
+
+
+def _test_group(document: Mapping[str, Any]) -> str | None:
     groups = mapping(document.get("dependency-groups"))
-    extra = next((name for name in _TEST_EXTRAS if name in extras), None)
-    group = next((name for name in _TEST_EXTRAS if name in groups), None)
+    return next((name for name in _TEST_EXTRAS if name in groups), None)
+
+
+def _pip_install(document: Mapping[str, Any]) -> str:
+    extra, group = _test_extra(document), _test_group(document)
     command = f"python -m pip install -e '.[{extra}]'" if extra else "python -m pip install -e ."
     return f"{command} --group {group}" if group else command
 
 
-def _test(tree: Tree) -> Iterator[Found]:
+def _test(tree: Tree, manager: str | None) -> Iterator[Found]:
     if place := _first(tree, _CONFIGURES_PYTEST) or _pytest_needed(tree) or _pytest_used(tree):
-        yield found("test", "python -m pytest", *place)
-    elif place := _in_tests(tree, r"^[ \t]*(import|from) unittest\b"):
-        yield found("test", "python -m unittest discover", *place)
-    if tree.text("manage.py") is not None:
-        yield found("test", "python manage.py test", "manage.py", 1)
+        yield found("test", "python -m pytest", *place)  # in whatever environment is active
+        if manager:
+            yield found("test", f"{manager} run pytest", *place)
+    else:
+        yield from _without_pytest(tree)
     if place := _first(
         tree, (("tox.ini", r"^\[(tox|testenv)"), ("tox.toml", ""), ("pyproject.toml", r"^\[tool\.tox\b"))
     ):
@@ -108,6 +144,19 @@ def _test(tree: Tree) -> Iterator[Found]:
         hatch = at(toml(text), "tool", "hatch", "envs", "default", "scripts", "test")
         if hatch is not None:
             yield found("test", "hatch run test", "pyproject.toml", line_of(text, r"^test\s*="))
+
+
+def _without_pytest(tree: Tree) -> Iterator[Found]:
+    """The project's own runner, Django's, or plain unittest."""
+    for path in _OWN_RUNNERS:
+        if (text := tree.text(path)) is not None:
+            folder, _, name = path.rpartition("/")
+            prefix = f"cd {folder} && " if folder else ""
+            yield found("test", f"{prefix}python {name}", path, line_of(text, r"^if __name__\b"))
+    if (text := tree.text("manage.py")) is not None:
+        yield found("test", "python manage.py test", "manage.py", line_of(text, "execute_from_command_line"))
+    if place := _in_tests(tree, r"^[ \t]*(import|from) unittest\b"):
+        yield found("test", "python -m unittest discover", *place)
 
 
 def _pytest_needed(tree: Tree) -> tuple[str, int] | None:
@@ -127,7 +176,7 @@ def _pytest_used(tree: Tree) -> tuple[str, int] | None:
 
 
 def _in_tests(tree: Tree, pattern: str) -> tuple[str, int] | None:
-    tests = [path for path in tree.paths if _TEST_FILE.search(path)]
+    tests = [path for path in tree.paths if path.endswith(".py") and _TEST_FILE.search(path)]
     for path in tests[:_MOST_TEST_FILES]:
         if line := line_of(tree.text(path) or "", pattern):
             return path, line

@@ -1,22 +1,31 @@
 ; Definitions
 (function_declaration name: (identifier) @name) @definition.function
-(method_declaration name: (field_identifier) @name) @definition.method
-(type_spec name: (type_identifier) @name type: (struct_type)) @definition.struct
-(type_spec name: (type_identifier) @name type: (interface_type)) @definition.interface
-(type_spec name: (type_identifier) @name) @definition.type
-(type_alias name: (type_identifier) @name) @definition.type
-(source_file (const_declaration (const_spec name: (identifier) @name) @definition.constant))
-(source_file (var_declaration (var_spec name: (identifier) @name) @definition.variable))
-(source_file (var_declaration (var_spec_list (var_spec name: (identifier) @name) @definition.variable)))
+(method_declaration
+  receiver: (parameter_list
+    (parameter_declaration
+      type: [
+        (type_identifier) @receiver
+        (pointer_type (type_identifier) @receiver)
+        (generic_type type: (type_identifier) @receiver)
+        (pointer_type (generic_type type: (type_identifier) @receiver))
+      ]))
+  name: (field_identifier) @name) @definition.method
+(type_spec name: (type_identifier) @name type: (struct_type)) @definition.struct.top
+(type_spec name: (type_identifier) @name type: (interface_type)) @definition.interface.top
+(type_spec name: (type_identifier) @name) @definition.type.top
+(type_alias name: (type_identifier) @name) @definition.type.top
+(method_elem name: (field_identifier) @name) @definition.method
+(const_spec name: (identifier) @name) @definition.constant.top
+(var_spec name: (identifier) @name) @definition.variable.top
 
 ; References
-(call_expression function: (identifier) @reference)
-(call_expression function: (selector_expression field: (field_identifier) @reference))
 (type_identifier) @reference
+(field_identifier) @reference
+(call_expression function: (identifier) @reference)
 (argument_list (identifier) @reference)
-(argument_list (selector_expression field: (field_identifier) @reference))
 
 ; Imports
-(import_spec path: (interpreted_string_literal) @import)
+(import_spec path: (_) @import)
 
-(package_clause (package_identifier) @package)
+; Once
+(source_file (package_clause (package_identifier) @package))

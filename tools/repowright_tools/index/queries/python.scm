@@ -1,23 +1,18 @@
 ; Definitions
 (class_definition name: (identifier) @name) @definition.class
 (function_definition name: (identifier) @name) @definition.function
-(module (expression_statement (assignment left: (identifier) @name) @definition.constant))
 
 ; References
 (call function: (identifier) @reference)
-(call function: (attribute attribute: (identifier) @reference))
+(attribute attribute: (identifier) @reference)
+(attribute object: (identifier) @reference)
 (decorator (identifier) @reference)
-(decorator (attribute attribute: (identifier) @reference))
-(class_definition superclasses: (argument_list (identifier) @reference))
-(class_definition superclasses: (argument_list (attribute attribute: (identifier) @reference)))
-(class_definition superclasses: (argument_list (subscript value: (identifier) @reference)))
-(type (identifier) @reference)
-(type (generic_type (identifier) @reference))
-(type (attribute attribute: (identifier) @reference))
-(type (binary_operator (identifier) @reference))
 (argument_list (identifier) @reference)
 (keyword_argument value: (identifier) @reference)
-(attribute object: (identifier) @reference)
+(type (identifier) @reference)
+(generic_type (identifier) @reference)
+(type (binary_operator (identifier) @reference))
+(subscript value: (identifier) @reference)
 (import_from_statement name: (dotted_name (identifier) @reference .))
 (import_from_statement name: (aliased_import name: (dotted_name (identifier) @reference .)))
 
@@ -28,6 +23,22 @@
 (import_from_statement module_name: (_) @import.from name: (aliased_import name: (dotted_name) @import.name))
 (import_from_statement module_name: (_) @import (wildcard_import))
 
+; Once
+(module (expression_statement (assignment left: (identifier) @name) @definition.constant))
+(module (expression_statement (assignment left: (pattern_list (identifier) @name)) @definition.constant))
+(module (if_statement consequence: (block (expression_statement (assignment left: (identifier) @name) @definition.constant))))
+(module (if_statement
+  alternative: (_ body: (block (expression_statement (assignment left: (identifier) @name) @definition.constant)))))
+(module (try_statement body: (block (expression_statement (assignment left: (identifier) @name) @definition.constant))))
+(module (try_statement
+  (_ (block (expression_statement (assignment left: (identifier) @name) @definition.constant)))))
+(module (type_alias_statement left: (type (identifier) @name)) @definition.type)
+(module (type_alias_statement left: (type (generic_type (identifier) @name))) @definition.type)
+; What can be named from outside
+(module
+  (expression_statement
+    (assignment left: (identifier) @export.variable right: [(list) (tuple)] @export.list)
+    (#eq? @export.variable "__all__")))
 ; Entry points
 (module
   (if_statement

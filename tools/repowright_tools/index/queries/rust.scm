@@ -14,15 +14,19 @@
 ; Scopes: they give their name to what they hold, and define nothing
 (impl_item type: (type_identifier) @name) @scope
 (impl_item type: (generic_type type: (type_identifier) @name)) @scope
+(impl_item type: (scoped_type_identifier name: (type_identifier) @name)) @scope
 
 ; References
+(type_identifier) @reference
 (call_expression function: (identifier) @reference)
 (call_expression function: (field_expression field: (field_identifier) @reference))
-(call_expression function: (scoped_identifier name: (identifier) @reference))
+(scoped_identifier name: (identifier) @reference)
+(scoped_identifier path: (identifier) @reference)
+(generic_function function: (identifier) @reference)
 (macro_invocation macro: (identifier) @reference)
-(type_identifier) @reference
-(use_declaration argument: (scoped_identifier name: (identifier) @reference))
-(scoped_use_list list: (use_list (identifier) @reference))
+(arguments (identifier) @reference)
+(attribute (identifier) @reference)
+(use_list (identifier) @reference)
 
 ; Imports
 (use_declaration argument: (_) @import)

@@ -1,0 +1,36 @@
+"""Languages that are recognised, counted and searched as text, and not parsed."""
+
+from repowright_tools.index.languages.language import Language
+
+LANGUAGES = (
+    Language("Swift", "swift"),
+    Language("Scala", "scala"),
+    Language("Groovy", "groovy gradle", "jenkinsfile"),
+    Language("Elixir", "ex exs"),
+    Language("Erlang", "erl"),
+    Language("Haskell", "hs"),
+    Language("Lua", "lua"),
+    Language("Perl", "pl pm"),
+    Language("R", "r"),
+    Language("Dart", "dart"),
+    Language("Objective-C", "m mm"),
+    Language("PowerShell", "ps1"),
+    Language("SQL", "sql"),
+    Language("HTML", "html htm"),
+    Language("CSS", "css scss sass less"),
+    Language("Vue", "vue"),
+    Language("Svelte", "svelte"),
+    Language("HCL", "tf hcl"),
+    Language("Protocol Buffers", "proto"),
+    Language("GraphQL", "graphql gql"),
+    Language("YAML", "yml yaml"),
+    Language("JSON", "json jsonc json5"),
+    Language("TOML", "toml"),
+    Language("XML", "xml xsd xsl"),
+    Language("Markdown", "md markdown mdx"),
+    Language("reStructuredText", "rst"),
+    Language("Text", "txt"),
+    Language("Makefile", "mk", "makefile gnumakefile"),
+    Language("Dockerfile", "dockerfile", "dockerfile"),
+    Language("Just", "just", "justfile"),
+)

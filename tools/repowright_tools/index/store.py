@@ -1,0 +1,210 @@
+"""Where an index is kept: one SQLite file a repository, shared by processes, or one in memory.
+
+It is a cache. What is in it can be made anew from the repository, so a damaged or outdated file is replaced, and
+whatever it holds has passed the search for secrets.
+"""
+
+import sqlite3
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from threading import RLock
+from typing import TypeVar
+
+from repowright_tools.errors import InternalError
+
+T = TypeVar("T")
+
+_VERSION = 1
+_BUSY_S = 20.0
+_KEPT_FILES = 64  # indexes in one folder; the least recently used ones go
+_OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR")
+_SCHEMA = """
+CREATE TABLE blob (id BLOB, form TEXT, parsed TEXT, PRIMARY KEY (id, form)) STRICT;
+CREATE INDEX lost ON blob (id, form) WHERE parsed = '';
+CREATE TABLE content (id BLOB PRIMARY KEY, size INTEGER, lines INTEGER) STRICT, WITHOUT ROWID;
+CREATE TABLE tree (
+    key TEXT PRIMARY KEY, used INTEGER, digest BLOB, names BLOB, warnings TEXT, source_bytes INTEGER, forms TEXT
+) STRICT;
+CREATE TABLE sweep (number INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE part (key TEXT, name TEXT, data BLOB, PRIMARY KEY (key, name)) STRICT;
+CREATE TABLE derived (tree BLOB, name TEXT, data TEXT, PRIMARY KEY (tree, name)) STRICT;
+"""
+
+
+class StoreFull(Exception):
+    """The index cannot be written: the disk is full, read-only or held by another process for too long."""
+
+
+class StoreDamaged(InternalError):
+    """What was kept is not as we wrote it. An empty index is in its place now: whoever had read of it starts anew."""
+
+    retryable = True
+    what_to_do = "Call again: the damaged index has been removed, and is made anew."
+
+
+class IndexStore:
+    """The tables of one index. Calls block; several threads may call, one at a time gets the connection.
+
+    Attributes:
+        rebuilt: whether a damaged file was replaced by an empty one.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open or make the file at `path`; None is an index in memory.
+
+        Raises:
+            StoreFull: it can be neither opened nor made.
+        """
+        self.rebuilt = False
+        self._path = path
+        self._lock = RLock()
+        self._connection = self._opened()
+
+    def connect(self) -> sqlite3.Connection:
+        """One more connection to the same file; to an empty index when this one is in memory.
+
+        Raises:
+            StoreFull: it cannot be opened.
+        """
+        return self._opened()
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, sqlite3.Error):  # it may never have been opened
+            self._connection.close()
+
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """What a query says.
+
+        Raises:
+            StoreFull: it cannot be read.
+            StoreDamaged: the file is damaged.
+        """
+        return self._guarded(query)
+
+    def write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Do a change in one transaction, whole or not at all.
+
+        Raises:
+            StoreFull: it cannot be written.
+            StoreDamaged: the file is damaged.
+        """
+
+        def transact(db: sqlite3.Connection) -> T:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                result = change(db)
+                db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    db.execute("ROLLBACK")
+                raise
+            return result
+
+        return self._guarded(transact)
+
+    def _guarded(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                return call(self._connection)
+            except sqlite3.DatabaseError as error:
+                if _is_of_the_disk(error):
+                    raise StoreFull(str(error)) from error
+                # Not tried again: what else the caller knows of the index does not hold for an empty one.
+                self._replace()
+                raise StoreDamaged(f"the kept index is damaged: {error}") from error
+
+    @contextmanager
+    def reading(self) -> Generator[None]:
+        """Take apart what was read; SQLite does not notice every damage.
+
+        Raises:
+            StoreDamaged: it makes no sense (ValueError).
+        """
+        try:
+            yield
+        except ValueError as error:
+            with self._lock:
+                self._replace()
+            raise StoreDamaged(f"the kept index is damaged: {error}") from error
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            if self._path is not None:
+                _make_room(self._path)
+            try:
+                return _connected(self._path)
+            except sqlite3.DatabaseError as error:
+                if _is_of_the_disk(error):
+                    raise
+                self._remove()
+                return _connected(self._path)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreFull(str(error)) from error
+
+    def _replace(self) -> None:
+        self._connection.close()
+        self._remove()
+        self._connection = self._opened()
+
+    def _remove(self) -> None:
+        self.rebuilt = True
+        if self._path is not None:
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{self._path}{ending}").unlink(missing_ok=True)
+
+
+def store_path(folder: Path, repository: str, stamp: str) -> Path:
+    """The file for a repository, which is known by its address or the place of its history.
+
+    `stamp` is the version of the code: another one does not use these results, and does not destroy them either.
+    """
+    name = blake2b(f"{stamp} {repository}".encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    return folder / f"{name}.sqlite"
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        ":memory:" if path is None else path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        _prepare(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    if found == _VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    (found,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been first
+    if found == 0:
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")
+    if found not in {0, _VERSION}:
+        raise sqlite3.DatabaseError("an index of another version")
+
+
+def _is_of_the_disk(error: sqlite3.DatabaseError) -> bool:
+    """Whether the disk or another process is in the way; else the file is not as we made it."""
+    name: str = getattr(error, "sqlite_errorname", "")  # what Python itself finds wrong has none
+    return name.startswith(_OF_THE_DISK) and name != "SQLITE_IOERR_SHORT_READ"  # a file that was cut off
+
+
+def _make_room(path: Path) -> None:
+    """Have the folder, for its owner alone, with few enough files in it."""
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = sorted(path.parent.glob("*.sqlite"), key=lambda file: file.stat().st_mtime)
+    for file in files[: max(0, len(files) + 1 - _KEPT_FILES)]:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{file}{ending}").unlink(missing_ok=True)
