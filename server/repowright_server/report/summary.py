@@ -84,7 +84,7 @@ def _counts(result: Result) -> str:
 def _languages(result: Result, look: Look) -> Iterable[Line]:
     for each in language_shares(result["languages"]):
         bar = f"{look.bar(each.part)} {each.part:>4.0%}"
-        yield Line(f"{each.name:<16}{bar}", f"{each.lines:>10,} lines in {each.files:,} files")
+        yield Line(f"{each.name:<16} {bar}", f"{each.lines:>10,} lines in {each.files:,} files")
 
 
 def _excluded(result: Result) -> Iterable[Line]:
