@@ -3,20 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from repowright_tools.index.overview import Overview
-
-
-class Sized(Protocol):
-    """A text file: where it is, and its bytes."""
-
-    @property
-    def path(self) -> str: ...
-
-    @property
-    def size(self) -> int: ...
+    from repowright_tools.index.overview.sizes import Sized
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +23,7 @@ class Facts:
     folder_tokens: Mapping[str, int]
 
 
-def folder_tokens(files: Iterable[Sized]) -> dict[str, int]:
+def folder_tokens(files: "Iterable[Sized]") -> dict[str, int]:
     """Tokens by folder, from the sizes of the files in it."""
     from repowright_tools.index.overview.sizes import BYTES_OF_A_TOKEN
 

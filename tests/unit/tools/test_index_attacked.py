@@ -186,6 +186,33 @@ async def test_damage_that_shows_late_gives_no_wrong_answer_then_or_later(tmp_pa
 
 
 @pytest.mark.anyio
+async def test_a_table_of_commits_that_is_not_ours_does_not_hide_the_history(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    make_repository(root, {"a.py": "def f(): pass\n"}, message="Add a")
+    await kept(tmp_path / "index").open(root)
+    (file,) = (tmp_path / "index").glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE history_commit(x)")
+        database.commit()
+    index = await kept(tmp_path / "index").open(root)
+
+    assert [(commit.message.strip(), commit.paths) for commit in await index.commits()] == [("Add a", ("a.py",))]
+    assert [hit.path for hit in await index.relevant("add a")] == ["a.py"]
+
+
+@pytest.mark.anyio
+async def test_an_index_that_is_gone_from_the_disk_does_not_hide_the_history(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    make_repository(root, {"a.py": "def f(): pass\n"}, message="Add a")
+    index = await kept(tmp_path / "index").open(root)
+    (file,) = (tmp_path / "index").glob("*.sqlite")
+    file.unlink()
+    file.mkdir()
+
+    assert [(commit.message.strip(), commit.paths) for commit in await index.commits()] == [("Add a", ("a.py",))]
+
+
+@pytest.mark.anyio
 async def test_a_table_of_files_that_is_not_what_was_kept_is_made_anew(tmp_path: Path) -> None:
     root = tmp_path / "repository"
     make_repository(root, {"a.py": "def f(): pass\n", "b.py": "def g(): pass\n"})

@@ -8,21 +8,8 @@ from repowright_tools.index.commands import find_commands
 from repowright_tools.index.index import Index
 from repowright_tools.index.manifests.ci import steps
 from repowright_tools.index.manifests.classify import command_in
+from support.files import Files
 from support.repositories import make_repository
-
-
-class Files:
-    """A tree in memory."""
-
-    def __init__(self, files: dict[str, str]) -> None:
-        self.files = files
-        self.paths = sorted(files)
-
-    def has_path(self, path: str) -> bool:
-        return path in self.files
-
-    def text(self, path: str) -> str | None:
-        return self.files.get(path)
 
 
 def found(files: dict[str, str], kind: str) -> list[tuple[str, str, int]]:

@@ -15,6 +15,7 @@ from repowright_tools.index.overview.runtimes import runtimes
 from repowright_tools.index.overview.services import services
 from repowright_tools.index.overview.sizes import BYTES_OF_A_TOKEN, folder_sizes
 from repowright_tools.tokens import estimate_tokens
+from support.files import Files
 from support.repositories import make_repository
 
 TOKEN = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
@@ -28,20 +29,6 @@ SHOP = {
     "tests/test_orders.py": "import pytest\ndef test_a(): pass\n",
     ".github/workflows/ci.yml": "on: push\n",
 }
-
-
-class Files:
-    """A tree in memory."""
-
-    def __init__(self, files: dict[str, str]) -> None:
-        self.files = files
-        self.paths = sorted(files)
-
-    def has_path(self, path: str) -> bool:
-        return path in self.files
-
-    def text(self, path: str) -> str | None:
-        return self.files.get(path)
 
 
 def commit(time: int, *paths: str) -> Commit:

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from repowright_tools.git.guard import MAX_OUTPUT_BYTES, run_git
-from repowright_tools.git.shadow import enclosing_work_tree, make_empty_shadow
+from repowright_tools.git.shadow import ANYWHERE, enclosing_work_tree, make_empty_shadow
 
 WITHOUT_INDEX = {"GIT_INDEX_FILE": "/nonexistent/index"}
 """For commands that need no index and read it all the same: git would unfold a sparse one, and write to the user's
 objects."""
-
-_ANYWHERE = (Path("/"),)
 
 
 async def read_git(
@@ -40,7 +38,7 @@ async def read_git(
         NotARepository: a bare repository, or the inside of a `.git` folder.
         GitFailed: git says no (GitLate, GitFlooded: we ended it).
     """
-    tree = enclosing_work_tree(root, _ANYWHERE)
+    tree = enclosing_work_tree(root, ANYWHERE)
     if tree is not None:
         return await run_git(
             root,

@@ -28,6 +28,9 @@ from repowright_tools.git.guard import (
     run_git,
 )
 
+ANYWHERE = (Path("/"),)
+"""The allowed roots for a repository whose place was judged before, when it was bound."""
+
 _DEADLINE_S = 30.0
 _MAX_SMALL_FILE_BYTES = 1024 * 1024
 _HARMLESS_SETTINGS = (

@@ -8,10 +8,8 @@ from pathlib import Path
 from repowright_tools.errors import RepositoryUnreadable, UnknownRef, WorkspaceTooLarge
 from repowright_tools.git.guard import GitFailed
 from repowright_tools.git.names import check_ref, is_tree_path
-from repowright_tools.git.shadow import WorkTree, find_work_tree
+from repowright_tools.git.shadow import ANYWHERE, WorkTree, find_work_tree
 from repowright_tools.threads import in_thread
-
-_ANYWHERE = (Path("/"),)
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ async def commit_files(repository: Path, commit: str, max_bytes: int) -> list[Tr
         WorkspaceTooLarge: more than `max_bytes`.
         RepositoryUnreadable: git does not get through it.
     """
-    tree = find_work_tree(repository, _ANYWHERE)
+    tree = find_work_tree(repository, ANYWHERE)
     try:
         listed = await tree.read_bytes("ls-tree", "-r", "-l", "-z", "--full-tree", check_ref(commit), "--")
         entries = [_entry(line) for line in listed.split(b"\0") if line]
@@ -89,7 +87,7 @@ async def work_tree_files(root: Path, max_bytes: int) -> list[TreeFile]:
         WorkspaceTooLarge: more than `max_bytes`.
         RepositoryUnreadable: git does not get through it.
     """
-    tree = find_work_tree(root, _ANYWHERE)
+    tree = find_work_tree(root, ANYWHERE)
     paths = await work_tree_paths(tree)
     return await in_thread(_read_all, tree.root, paths, max_bytes)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from repowright_tools.errors import RepowrightError
 from repowright_tools.git.guard import GitFailed
-from repowright_tools.git.shadow import find_work_tree
+from repowright_tools.git.shadow import ANYWHERE, find_work_tree
 
 _ENTRY = re.compile(rb"H 100(?:644|755) ([0-9a-f]{40}) 0\t(.*)", re.DOTALL)
 """A plain file that git compares with the work tree: `h` and `S` mark those that it was told not to look at."""
@@ -18,7 +18,7 @@ async def unmodified_ids(root: Path) -> dict[bytes, bytes]:
     not ours and are left out.
     """
     try:
-        tree = find_work_tree(root, (Path("/"),))  # where it may lie was judged when the repository was bound
+        tree = find_work_tree(root, ANYWHERE)
         if tree.root != root:
             return {}
         listed = await tree.compare("ls-files", "-s", "-v", "-z")

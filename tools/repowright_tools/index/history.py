@@ -5,14 +5,14 @@ Plumbing commands only: `git log` obeys settings of the repository that start pr
 
 import json
 import sqlite3
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from repowright_tools.git.guard import GitFailed, GitFlooded, GitLate
 from repowright_tools.git.reading import WITHOUT_INDEX, read_git
 from repowright_tools.index.paths import shown
+from repowright_tools.index.transaction import transaction
 from repowright_tools.secrets import redact, strip_invisible
 from repowright_tools.threads import in_thread
 
@@ -172,13 +172,13 @@ def _stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Com
 
 def _keep(connection: sqlite3.Connection, commits: Sequence[Commit]) -> None:
     rows = [(commit.id, commit.time, commit.message, json.dumps(commit.paths)) for commit in commits]
-    with _transaction(connection):
+    with transaction(connection):
         connection.executemany("INSERT OR IGNORE INTO history_commit VALUES(?, ?, ?, ?)", rows)
 
 
 def _keep_list(connection: sqlite3.Connection, head: str, most: int, listed: Sequence[tuple[str, int]]) -> None:
     """Keep which commits a HEAD reaches, of the heads seen last."""
-    with _transaction(connection):
+    with transaction(connection):
         known = connection.execute("SELECT 1 FROM history_head WHERE head = ? AND most = ?", (head, most)).fetchone()
         if known:
             return
@@ -187,14 +187,3 @@ def _keep_list(connection: sqlite3.Connection, head: str, most: int, listed: Seq
             "DELETE FROM history_head WHERE rowid NOT IN (SELECT rowid FROM history_head ORDER BY rowid DESC LIMIT ?)",
             (_HEADS,),
         )
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Generator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

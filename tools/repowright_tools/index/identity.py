@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from repowright_tools.errors import SourceError
-from repowright_tools.git.shadow import find_work_tree
+from repowright_tools.git.shadow import ANYWHERE, find_work_tree
 from repowright_tools.stage import BoundRepository
 
 
@@ -14,6 +14,6 @@ def identity_of(repository: BoundRepository) -> str:
     if repository.kind == "remote":
         return repository.origin or repository.source
     try:
-        return str(find_work_tree(Path(repository.source), (Path("/"),)).common_folder)  # judged when it was bound
+        return str(find_work_tree(Path(repository.source), ANYWHERE).common_folder)
     except SourceError:
         return repository.root

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from repowright_tools.events import EventSink
@@ -22,7 +22,7 @@ from repowright_tools.index.relevance import Relevance
 from repowright_tools.index.scan import scan
 from repowright_tools.index.stamp import code_stamp
 from repowright_tools.index.standby import Standby
-from repowright_tools.index.store import IndexStore, StoreDamaged, StoreFull, store_path
+from repowright_tools.index.store import UNUSABLE, IndexStore, StoreDamaged, StoreFull, in_memory, store_path
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ class Index:
 class RepositoryIndex:
     """A repository as it was when it was opened; texts are read from disk when they are asked for.
 
-    Paths are spelled as in every result (`paths.shown`). Methods that search or read are plain calls that may take a
-    second on a large repository: from async code, call them by `threads.in_thread`.
+    Paths are spelled as in every result (`paths.shown`). The coroutines keep the event loop free. The other
+    methods, and attributes at their first use, may take a second on a large repository: from async code, reach them
+    by `threads.in_thread`.
 
     Attributes:
         root: the folder.
@@ -125,7 +126,6 @@ class RepositoryIndex:
         self._scanned = scanned
         self._limits = limits
         self._told = warnings
-        self._building = RLock()  # of what is built at first use: several threads may ask at once
         self._commits: Sequence[Commit] | None = None
         self._relations = Relations(store, scanned, limits)
 
@@ -241,12 +241,18 @@ class RepositoryIndex:
 
     async def commits(self) -> "Sequence[Commit]":
         """The newest commits, newest first; none where there is no history."""
+        if self._commits is None:
+            try:
+                self._commits = await self._history(await in_thread(self._store.connect))
+            except UNUSABLE:  # it cannot be kept: read into memory, it is the same
+                self._commits = await self._history(in_memory())
+        return self._commits
+
+    async def _history(self, connection: Connection) -> "Sequence[Commit]":
         from repowright_tools.index.history import read_history
 
-        if self._commits is None:
-            with closing(await in_thread(self._store.connect)) as connection:
-                self._commits = await read_history(self.root, connection)
-        return self._commits
+        with closing(connection):
+            return await read_history(self.root, connection)
 
     async def relevant(self, focus: str, limit: int = 50) -> "list[Relevant]":
         """The files that fit a question, paths or names of definitions, best first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from repowright_tools.errors import InvalidArguments, NotARepository, SourceError, WorkspaceTooLarge
 from repowright_tools.git.guard import GitFailed, GitFlooded, GitLate
 from repowright_tools.git.reading import WITHOUT_INDEX, read_git
-from repowright_tools.git.shadow import find_work_tree
+from repowright_tools.git.shadow import ANYWHERE, find_work_tree
 from repowright_tools.index.classify import Reason, reason_by_path
 from repowright_tools.index.languages import grammar_of, language_of
 from repowright_tools.index.limits import Limits
@@ -109,7 +109,7 @@ def _attributes(root: Path, listed: bytes) -> bytes:
                 found.update(refused.reason.encode())
             found.update(b"\0")
     with suppress(OSError, SourceError):
-        tree = find_work_tree(root, (Path("/"),))  # where it may lie was judged when the repository was bound
+        tree = find_work_tree(root, ANYWHERE)
         stat = os.lstat(tree.common_folder / "info" / "attributes")
         found.update(f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}".encode())
     return found.digest()

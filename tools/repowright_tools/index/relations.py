@@ -69,7 +69,7 @@ class Relations:
 
     def map(self, token_budget: int) -> RenderedMap:
         """The map without a focus."""
-        kept = self.derived(f"map {token_budget}")
+        kept = self._derived(f"map {token_budget}")
         if kept is not None:
             text, _, tokens = kept.rpartition("\n")
             with self._store.reading():
@@ -77,7 +77,7 @@ class Relations:
         mapped = self.mapped()
         items = self._map_items(mapped, token_budget)
         rendered = rendered_map(mapped, token_budget, items)
-        self.keep(f"map {token_budget}", f"{rendered.text}\n{rendered.tokens}")
+        self._keep(f"map {token_budget}", f"{rendered.text}\n{rendered.tokens}")
         return rendered
 
     def _map_items(self, mapped: Mapped, token_budget: int) -> Items:
@@ -133,13 +133,13 @@ class Relations:
             symbols=self.symbols_of,
         )
 
-    def derived(self, name: str) -> str | None:
+    def _derived(self, name: str) -> str | None:
         """What was kept of this very tree under a name."""
         query = "SELECT data FROM derived WHERE tree = ? AND name = ?"
         row = self._store.read(lambda db: db.execute(query, (self._scanned.digest, name)).fetchone())
         return None if row is None else str(row[0])
 
-    def keep(self, name: str, data: str) -> None:
+    def _keep(self, name: str, data: str) -> None:
         """Keep what was made of this tree; a store that cannot be written is no loss here."""
         row = (self._scanned.digest, name, data)
         with suppress(StoreFull):

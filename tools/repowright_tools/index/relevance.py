@@ -12,7 +12,7 @@ from repowright_tools.index.limits import Limits
 from repowright_tools.index.listing import SourceFile
 from repowright_tools.index.reading import FileRefused, TreeReader
 from repowright_tools.index.relations import Relations
-from repowright_tools.index.store import IndexStore, StoreFull
+from repowright_tools.index.store import UNUSABLE, IndexStore, in_memory
 
 if TYPE_CHECKING:
     from repowright_tools.index.history import Commit
@@ -41,9 +41,8 @@ class Relevance:
         with self._asking:
             try:
                 return self._answer(self._search or self._synced(self._store.connect()), focus, limit, commits)
-            except (sqlite3.Error, StoreFull):  # it cannot be kept: made in memory, it answers the same
-                memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-                return self._answer(self._synced(memory), focus, limit, commits)
+            except UNUSABLE:  # it cannot be kept: made in memory, it answers the same
+                return self._answer(self._synced(in_memory()), focus, limit, commits)
 
     def _answer(self, search: "Search", focus: str, limit: int, commits: "Sequence[Commit]") -> "list[Relevant]":
         self._search = search

@@ -13,6 +13,7 @@ from threading import RLock
 from typing import TypeVar
 
 from repowright_tools.errors import InternalError
+from repowright_tools.index.transaction import transaction
 
 T = TypeVar("T")
 
@@ -35,6 +36,11 @@ CREATE TABLE derived (tree BLOB, name TEXT, data TEXT, PRIMARY KEY (tree, name))
 
 class StoreFull(Exception):
     """The index cannot be written: the disk is full, read-only or held by another process for too long."""
+
+
+UNUSABLE = (sqlite3.Error, StoreFull)
+"""What using one more connection to the index may raise, its opening too. Whoever keeps there what can be made anew
+makes it in `in_memory()` then: it is the same."""
 
 
 class StoreDamaged(InternalError):
@@ -92,15 +98,8 @@ class IndexStore:
         """
 
         def transact(db: sqlite3.Connection) -> T:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                result = change(db)
-                db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    db.execute("ROLLBACK")
-                raise
-            return result
+            with transaction(db):
+                return change(db)
 
         return self._guarded(transact)
 
@@ -153,6 +152,11 @@ class IndexStore:
         if self._path is not None:
             for ending in ("", "-wal", "-shm"):
                 Path(f"{self._path}{ending}").unlink(missing_ok=True)
+
+
+def in_memory() -> sqlite3.Connection:
+    """An empty database, where the one of the index is unusable."""
+    return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
 
 def store_path(folder: Path, repository: str, stamp: str) -> Path:

@@ -14,6 +14,8 @@ _MOST_FOLDERS = 200
 
 
 class Sized(Protocol):
+    """A text file: where it is, and its bytes."""
+
     @property
     def path(self) -> str: ...
 

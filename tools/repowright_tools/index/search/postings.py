@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from repowright_tools.index.transaction import transaction
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS search_state(name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
@@ -161,18 +162,6 @@ class Postings:
 
     def _field(self, field: str) -> str:
         return f"{self._kind}.{field}"
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Generator[None]:
-    """All or nothing, as the only writer: another process that wants to write waits."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def number_of(head: int) -> int:
