@@ -42,6 +42,7 @@ generate: setup ## Write the generated files anew
 	$(RUN) python -m repowright_server.settings > .env.example
 	$(RUN) python -m repowright_server.protocol.publish
 	$(RUN) python -m repowright_server.commands.readme
+	PYTHONPATH=tests $(RUN) python -m support.faults
 
 .PHONY: format
 format: setup ## Put the code into shape

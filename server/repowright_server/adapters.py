@@ -7,12 +7,18 @@ from repowright_server.settings import Settings
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import SecretStr
+
+    from repowright_server.runs.store import Store
     from repowright_tools.git.policy import SourcePolicy
     from repowright_tools.git.workspace import Workspace
     from repowright_tools.github.forge import Forge
     from repowright_tools.github.policy import ForgePolicy
     from repowright_tools.index.index import Index
     from repowright_tools.index.standby import Standby
+    from repowright_tools.llm.factory import Models
     from repowright_tools.llm.policy import ModelPolicy
     from repowright_tools.sandbox.base import Sandbox
     from repowright_tools.stage import BoundRepository
@@ -26,11 +32,14 @@ class Adapters:
         self._read_only = read_only
         self._sandbox: Sandbox | None = None
         self._standby: Standby | None = None
+        self._models: Models | None = None
 
     async def aclose(self) -> None:
         """Give connections back and end processes that wait."""
         if self._standby is not None:
             await self._standby.aclose()
+        if self._models is not None:
+            await self._models.aclose()
         if self._sandbox is not None:
             await self._sandbox.aclose()
 
@@ -105,22 +114,43 @@ class Adapters:
         folder = self._settings.repowright_home / "index"
         return Index(folder=folder, repository=identity, standby=self._standby)
 
-    def model_policy(self) -> "ModelPolicy":
-        from repowright_tools.llm.policy import ModelPolicy
+    def models(self, state: "Store") -> "Models":
+        """Those of this process: attempts share connections, limits and earlier answers.
+
+        Raises:
+            InvalidArguments: LLM_PROVIDER names nobody.
+        """
+        if self._models is None:
+            from repowright_server.runs.limits import StoredLimits
+            from repowright_server.runs.responses import StoredResponses
+            from repowright_tools.llm.factory import Models
+
+            s = self._settings
+            cache = StoredResponses(state, s.cache_ttl, s.cache_size_limit) if s.cache_enabled else None
+            self._models = Models(self._model_policy(), StoredLimits(state), cache)
+        return self._models
+
+    def _model_policy(self) -> "ModelPolicy":
+        from repowright_tools.llm.policy import Endpoint, ModelPolicy
 
         s = self._settings
         return ModelPolicy(
             provider=s.llm_provider,
             model=s.llm_model,
+            endpoints={
+                "anthropic": Endpoint(_revealed(s.anthropic_api_key), s.anthropic_base_url),
+                "openai": Endpoint(_revealed(s.openai_api_key), s.openai_base_url),
+            },
             max_tokens=s.llm_max_tokens,
             timeout_s=s.llm_timeout,
-            api_keys=tuple(key.get_secret_value() for key in s.anthropic_api_key),
-            base_url=s.anthropic_base_url,
             max_retries=s.max_retries,
             retry_initial_wait_s=s.retry_initial_wait,
             retry_max_wait_s=s.retry_max_wait,
             max_run_cost_usd=s.max_run_cost_usd,
             max_call_input_tokens=s.max_call_input_tokens,
+            rate_limit_calls=s.rate_limit_max_calls,
+            rate_limit_period_s=s.rate_limit_period,
+            prices=s.repowright_home / "prices.json",
         )
 
     def _forge_policy(self) -> "ForgePolicy":
@@ -134,3 +164,7 @@ class Adapters:
             allowed_roots=self.allowed_roots(),
             read_only=self._read_only,
         )
+
+
+def _revealed(keys: "Sequence[SecretStr]") -> tuple[str, ...]:
+    return tuple(key.get_secret_value() for key in keys)

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "--target", action="append", metavar="NAME", help="cursor, agents, claude, copilot, devin, gemini"
     )
 
-    runs = commands.add_parser("runs", help="look at runs, resume or cancel them")
+    runs = commands.add_parser("runs", help="look at runs, export, resume or cancel them")
     actions = runs.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list the newest runs")
     listing.add_argument("--json", action="store_true", help="print JSON")
@@ -90,6 +90,18 @@ def _parser() -> argparse.ArgumentParser:
         each = actions.add_parser(action, help=what)
         each.add_argument("run_id", metavar="RUN")
         each.add_argument("--json", action="store_true", help="print JSON")
+
+    export = actions.add_parser(
+        "export", help="print everything about a run as JSON",
+        description="Print one JSON document: the run, its attempts, results, journal, approvals and events, without "
+        "secrets. Exits with 1 when the journal was changed after it was written.",
+    )  # fmt: skip
+    export.add_argument("run_id", metavar="RUN", help="as `repowright runs list` shows it")
+    export.add_argument(
+        "--recording", action="store_true",
+        help="print only the model's answers: with LLM_PROVIDER=scripted and the path of this file as LLM_MODEL, the "
+        "same calls get them again, offline and free of charge",
+    )  # fmt: skip
 
     approve = commands.add_parser("approve", help="say yes, or no, to what a run waits for")
     approve.add_argument("run_id", metavar="RUN")

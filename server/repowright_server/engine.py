@@ -108,8 +108,8 @@ class Engine:
             await self.adapters.aclose()
 
     def _hide_secrets(self) -> None:
-        secrets = [each for each in (*self.settings.anthropic_api_key, self.settings.github_token) if each is not None]
-        for secret in secrets:
+        keys = (*self.settings.anthropic_api_key, *self.settings.openai_api_key, self.settings.github_token)
+        for secret in filter(None, keys):
             from repowright_tools.secrets import register_secret
 
             register_secret(secret.get_secret_value())

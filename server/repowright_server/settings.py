@@ -65,27 +65,46 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     llm_provider: str = "anthropic"
-    """Who thinks: `anthropic`; `host`, the assistant in your IDE (no key); `scripted`, a recording (no key)."""
+    """Who thinks: `anthropic`; `bedrock` or `vertex`, Claude by those clouds' own credentials; `openai`, any compatible
+    endpoint; `host`, the assistant in your IDE (no key); `scripted`, a recording (no key)."""
     llm_model: str | None = None
-    """Model of the provider; unset, each stage has a sensible one. For `scripted`: path of the recording."""
+    """Model of the provider; unset, each stage has a sensible one. `MODEL,plan_feature=OTHER` names another one for a
+    stage, `MODEL|OTHER` one that stands in while the first cannot answer (`openai:OTHER`: of another provider). For
+    `scripted`: path of the recording."""
     llm_max_tokens: int = Field(default=32_000, ge=256, le=200_000)
     """Most tokens one answer may have."""
     llm_timeout: float = Field(default=300.0, gt=0)
     """Seconds without a byte after which a model call is given up."""
     anthropic_api_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
-    """API key of the provider `anthropic`; of several, separated by commas, the first is used."""
+    """API key of the provider `anthropic`; several, separated by commas, are used together. Limits are counted for
+    each organisation, so that keys of one organisation add nothing to them."""
     anthropic_base_url: str | None = None
     """Where the Messages API is, when not at its usual place."""
+    openai_api_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
+    """API key of the provider `openai`; not needed where OPENAI_BASE_URL is an endpoint without keys."""
+    openai_base_url: str | None = None
+    """A compatible endpoint, such as http://localhost:11434/v1 for Ollama; unset, OpenAI's own."""
     max_run_cost_usd: float | None = Field(default=None, gt=0)
     """Most a run may cost, in US dollars; unset means no limit. A call that could exceed it is not made."""
     max_call_input_tokens: int = Field(default=150_000, ge=1_000)
     """Most tokens a prompt may have; longer context is shortened, least important part first."""
     max_retries: int = Field(default=4, ge=0, le=20)
     """Times a failed model call is repeated, for failures that may pass; 0 means never."""
+    rate_limit_max_calls: int | None = Field(default=None, ge=1)
+    """Requests in RATE_LIMIT_PERIOD to endpoints whose answers tell no limits; unset, as many as there are."""
+    rate_limit_period: float = Field(default=60.0, gt=0)
+    """Seconds that RATE_LIMIT_MAX_CALLS is counted over."""
     retry_initial_wait: float = Field(default=1.0, gt=0)
     """Seconds before the first repetition; doubles from there, with jitter."""
     retry_max_wait: float = Field(default=60.0, gt=0)
-    """Longest wait in seconds; a provider that asks for more ends the attempt, which can be resumed later."""
+    """Longest wait in seconds, for capacity or before a repetition; where a longer one is needed the attempt ends, and
+    can be resumed later."""
+    cache_enabled: bool = False
+    """Whether accepted answers of the model are kept, so that the same request is not paid for again."""
+    cache_ttl: float = Field(default=7 * 86_400.0, gt=0)
+    """Seconds for which a kept answer is good."""
+    cache_size_limit: Annotated[Size, Field(ge=1 << 20)] = 256 << 20
+    """Most bytes of kept answers (k, m and g are understood); those not used for longest go first."""
 
     github_token: SecretStr | None = None
     """Token for clones, pushes and pull requests on the forge; needs contents and pull requests: write."""

@@ -1,15 +1,17 @@
 """A small ask and a small journalled model, for tests of the model layer."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
+import anyio
 from pydantic import BaseModel, ConfigDict
 
-from repowright_tools.llm.factory import build_model
-from repowright_tools.llm.policy import ModelPolicy
-from repowright_tools.stage import Ask, Json, Model, Section
+from repowright_tools.llm.factory import Models
+from repowright_tools.llm.policy import Endpoint, ModelPolicy
+from repowright_tools.stage import Answer, Ask, Journal, Json, Model, Section
 from support.ports import MemoryJournal, RecordedEvents
 
+T = TypeVar("T", bound=BaseModel)
 SUBMIT = {"tool": "plan_feature", "arguments": {"run_id": "r_" + "0" * 32}}
 
 
@@ -45,14 +47,14 @@ def quick_policy(url: str | None = None, **changes: Any) -> ModelPolicy:
     """The provider anthropic at `url`, which waits milliseconds where a real one waits seconds."""
     values: dict[str, Any] = {
         "provider": "anthropic",
-        "api_keys": ("key-one-on-loopback",),
-        "base_url": url,
         "timeout_s": 5.0,
         "max_retries": 3,
         "retry_initial_wait_s": 0.005,
         "retry_max_wait_s": 2.0,
     }
-    return ModelPolicy(**(values | changes))
+    keys = changes.pop("keys", ("key-one-on-loopback",))
+    endpoints: dict[str, Any] = {"endpoints": {"anthropic": Endpoint(keys, url)}}
+    return ModelPolicy(**(values | endpoints | changes))
 
 
 class Thinker:
@@ -62,18 +64,27 @@ class Thinker:
         self,
         policy: ModelPolicy,
         *handed: Json,
-        journal: MemoryJournal | None = None,
+        journal: Journal | None = None,
         submit: Mapping[str, Any] | None = None,
-        spent: Callable[[], float] | None = None,
+        models: Models | None = None,
     ) -> None:
-        self.journal = journal or MemoryJournal()
+        self.journal = journal if isinstance(journal, MemoryJournal) else MemoryJournal()
         self.events = RecordedEvents()
         self.handed = Handed(*handed)
-        self.model: Model = build_model(
-            policy,
-            journal=self.journal,
+        self.models = models or Models(policy)
+        self.model: Model = self.models.model(
+            stage="plan_feature",
+            run="r_" + "0" * 32,
+            journal=journal or self.journal,
             events=self.events,
             submissions=self.handed,
             submit=SUBMIT if submit is None else submit,
-            spent=spent,
         )
+
+    async def think(self, ask: Ask[T]) -> Answer[T]:
+        """As the model does, and leave no connection open."""
+        try:
+            return await self.model.think(ask)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.models.aclose()

@@ -1,4 +1,4 @@
-"""What the fake Messages API can be told to do with a request."""
+"""What a fake model API can be told to do with a request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ class Say:
     """A complete answer: `answer` as JSON text, or `text` as it is.
 
     `stop_reason` other than "end_turn" makes it one of the answers that are billed and useless.
+    An answer that states any figure of its input is taken at its word: the fake's prompt cache is not asked.
     """
 
     answer: Any = None
@@ -19,10 +20,21 @@ class Say:
     input_tokens: int | None = None
     """None: estimated from the request's length."""
     output_tokens: int | None = None
-    cache_read_input_tokens: int = 0
-    cache_creation_input_tokens: int = 0
+    """None: estimated from the answer's length."""
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
     content: Any = "text"
-    """What `message_start` and a JSON body have as content: "text" for a proper block, else taken as it is."""
+    """The answer's content: "text" for one block with the text; a list of blocks, streamed block by block, where the
+    `input` of a `tool_use` may be a string: its JSON as far as it came before `max_tokens`. Anything else goes out as
+    it is, and is what no API would send."""
+
+
+@dataclass(frozen=True)
+class Drip:
+    """A complete answer of which `bytes_per_s` bytes arrive in a second."""
+
+    bytes_per_s: float
+    say: Say = field(default_factory=lambda: Say(text="drip"))
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class StreamError:
-    """Status 200, the beginning of an answer, then an SSE event `error`."""
+    """Status 200, the beginning of an answer, then an event `error`."""
 
     type: str
     after: str = ""
@@ -49,11 +61,11 @@ class StreamError:
 class Break:
     """Status 200, the beginning of an answer, then the connection ends: `reset`, or a clean `eof`.
 
-    With `before_stop`, everything but the last event `message_stop` has been sent.
+    With `before_stop`, everything but the last event `message_stop` has been sent. `after` None: not even headers.
     """
 
     how: str = "eof"
-    after: str = '{"half": '
+    after: str | None = '{"half": '
     before_stop: bool = False
 
 
@@ -66,7 +78,7 @@ class Hang:
 
 @dataclass(frozen=True)
 class Raw:
-    """Any body with any type and status, for proxies and portals."""
+    """Any body with any type and status, for proxies and portals. Not billed."""
 
     body: bytes
     content_type: str = "text/html"
@@ -74,4 +86,17 @@ class Raw:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-Step = Say | Refuse | StreamError | Break | Hang | Raw
+Step = Say | Drip | Refuse | StreamError | Break | Hang | Raw
+
+
+def said(step: Step) -> Say | None:
+    """What of an answer the client is sent, and pays for; None when no answer begins."""
+    match step:
+        case Say():
+            return step
+        case Drip():
+            return step.say
+        case StreamError() | Break() | Hang():
+            return None if step.after is None else Say(text=step.after)
+        case _:
+            return None

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from fakes.messages_api import MessagesApi
@@ -29,7 +30,7 @@ from repowright_tools.errors import (
     RateLimited,
     RequestRefused,
 )
-from repowright_tools.events import ModelCallEvent
+from repowright_tools.events import ModelCallEvent, ModelWaitEvent
 from repowright_tools.stage import Section
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,7 @@ def api() -> Iterator[MessagesApi]:
 
 
 async def think(api: MessagesApi, **changes: Any) -> str:
-    answer = await Thinker(quick_policy(api.url, **changes)).model.think(word_ask())
+    answer = await Thinker(quick_policy(api.url, **changes)).think(word_ask())
     return answer.value.word
 
 
@@ -53,7 +54,7 @@ async def test_a_request_carries_the_schema_the_instructions_and_nothing_the_api
     api.answers["Word"] = [WORD]
 
     thinker = Thinker(quick_policy(api.url))
-    answer = await thinker.model.think(word_ask(Section("Question", "Which word?", untrusted=False)))
+    answer = await thinker.think(word_ask(Section("Question", "Which word?", untrusted=False)))
 
     assert (answer.value, answer.provider) == (Word(word="yes"), "anthropic")
     call = api.calls[0]
@@ -74,8 +75,8 @@ async def test_a_plan_is_asked_of_the_stronger_model_unless_one_is_set(api: Mess
     ask = word_ask()
     plan = type(ask)("plan", ask.instructions, ask.context, ask.schema, ask.check)
 
-    await Thinker(quick_policy(api.url)).model.think(plan)
-    await Thinker(quick_policy(api.url, model="claude-haiku-5-5")).model.think(plan)
+    await Thinker(quick_policy(api.url)).think(plan)
+    await Thinker(quick_policy(api.url, model="claude-haiku-5-5")).think(plan)
 
     assert [call.body["model"] for call in api.calls] == ["claude-opus-5-5", "claude-haiku-5-5"]
 
@@ -104,7 +105,6 @@ async def test_a_plan_is_asked_of_the_stronger_model_unless_one_is_set(api: Mess
         Raw(b'event: message_start\ndata: {"type": \n\n', content_type="text/event-stream"),
         Raw(b'event: message_start\ndata: "\xff"\n\n', content_type="text/event-stream"),
         Raw(b'event: content_block_stop\ndata: {"type": "content_block_stop", "index": 7}\n\n', "text/event-stream"),
-        Say(WORD, content=None),
     ],
     ids=str,
 )
@@ -237,14 +237,31 @@ async def test_cancelling_during_a_wait_returns_at_once(api: MessagesApi) -> Non
     thinker = Thinker(quick_policy(api.url, retry_max_wait_s=60.0))
     began = 0.0
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
-            group.start_soon(thinker.model.think, word_ask())
-            await anyio.to_thread.run_sync(api.wait_for, 1)
+            group.start_soon(thinker.think, word_ask())
+            while not (thinker.events.events and isinstance(thinker.events.events[-1], ModelWaitEvent)):
+                await anyio.lowlevel.checkpoint()
             began = anyio.current_time()
             group.cancel_scope.cancel()
 
     assert anyio.current_time() - began < 1
+    event = thinker.events.events[-1]
+    assert isinstance(event, ModelWaitEvent)
+    assert event.seconds == pytest.approx(30)
+    assert len(api.calls) == 1
+
+
+async def test_a_call_that_is_cancelled_says_so(api: MessagesApi) -> None:
+    """L16."""
+    api.reply = lambda asked: Hang(after='{"word": ')
+    thinker = Thinker(quick_policy(api.url))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(thinker.think, word_ask())
+        await anyio.to_thread.run_sync(api.wait_for, 1)
+        group.cancel_scope.cancel()
+
     event = thinker.events.events[-1]
     assert isinstance(event, ModelCallEvent)
     assert event.status == "CANCELLED"
@@ -270,12 +287,12 @@ async def test_nobody_listening_is_a_named_error() -> None:
         url = gone.url
 
     with pytest.raises(ModelUnreachable):
-        await Thinker(quick_policy(url, max_retries=1)).model.think(word_ask())
+        await Thinker(quick_policy(url, max_retries=1)).think(word_ask())
 
 
 async def test_without_a_key_nothing_is_sent(api: MessagesApi) -> None:
     with pytest.raises(NoApiKey):
-        await think(api, api_keys=())
+        await think(api, keys=())
 
     assert api.ledger == []
 
@@ -284,11 +301,11 @@ async def test_the_key_is_in_no_error_repr_or_event(api: MessagesApi) -> None:
     """K02. The endpoint tells the key back, as a debugging proxy might."""
     key = "a-key-of-no-known-shape-4711"
     api.answers["Word"] = [Refuse(400, message=f"cannot use {key}")]
-    policy = quick_policy(api.url, api_keys=(key,))
+    policy = quick_policy(api.url, keys=(key,))
     thinker = Thinker(policy)
 
     with pytest.raises(RequestRefused) as raised:
-        await thinker.model.think(word_ask())
+        await thinker.think(word_ask())
 
     assert api.calls[0].key == key
     assert key not in f"{raised.value} {raised.value!r} {policy!r} {thinker.events.events}"
@@ -297,7 +314,7 @@ async def test_the_key_is_in_no_error_repr_or_event(api: MessagesApi) -> None:
 async def test_a_refused_answer_is_mended_in_the_same_conversation(api: MessagesApi) -> None:
     api.answers["Word"] = [{"word": "no"}, Say(text="not json"), {"wrong": 1}, WORD]
 
-    answer = await Thinker(quick_policy(api.url)).model.think(word_ask(expected="yes"))
+    answer = await Thinker(quick_policy(api.url)).think(word_ask(expected="yes"))
 
     assert answer.value.word == "yes"
     assert [rejected.value for rejected in answer.rejected] == [Word(word="no"), None, None]
@@ -317,8 +334,8 @@ async def test_an_answer_that_was_paid_for_and_is_useless_is_journalled_once_and
     thinker = Thinker(quick_policy(api.url))
 
     with pytest.raises(AnswerTruncated):
-        await thinker.model.think(word_ask())
-    answer = await thinker.model.think(word_ask())
+        await thinker.think(word_ask())
+    answer = await thinker.think(word_ask())
 
     assert answer.value.word == "yes"
     assert next(event.output_tokens for event in thinker.events.events if isinstance(event, ModelCallEvent)) == 900
@@ -326,7 +343,7 @@ async def test_an_answer_that_was_paid_for_and_is_useless_is_journalled_once_and
 
 
 async def test_a_caller_may_answer_even_where_a_key_is_set(api: MessagesApi) -> None:
-    answer = await Thinker(quick_policy(api.url), WORD).model.think(word_ask())
+    answer = await Thinker(quick_policy(api.url), WORD).think(word_ask())
 
     assert (answer.value.word, answer.provider) == ("yes", "host")
     assert api.calls == []
@@ -337,10 +354,10 @@ async def test_a_resumed_attempt_pays_for_no_answer_that_was_journalled(api: Mes
     api.answers["Word"] = [{"word": "no"}, Refuse(401), WORD]
     first = Thinker(quick_policy(api.url))
     with pytest.raises(KeyRejected):
-        await first.model.think(word_ask(expected="yes"))
+        await first.think(word_ask(expected="yes"))
 
     second = Thinker(quick_policy(api.url), journal=first.journal)
-    answer = await second.model.think(word_ask(expected="yes"))
+    answer = await second.think(word_ask(expected="yes"))
 
     assert answer.value.word == "yes"
     assert api.billed == 2

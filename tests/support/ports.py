@@ -8,20 +8,28 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
-from repowright_tools.errors import ApprovalDeclined
+from repowright_tools.errors import ApprovalDeclined, BudgetExceeded, PriceUnknown
 from repowright_tools.events import Event
-from repowright_tools.stage import BoundRepository, Cost, InputRequired, Json, Pending, StageContext
+from repowright_tools.stage import BoundRepository, Charge, Cost, InputRequired, Json, Pending, StageContext
 
 T = TypeVar("T", bound=BaseModel)
 
 
 class MemoryJournal:
-    """A journal that lives as long as the test; `effects` counts what was really done."""
+    """A journal that lives as long as the test.
+
+    `effects` counts what was really begun; `charged` is what it cost, failures included.
+    """
 
     def __init__(self) -> None:
         self.finished: dict[str, str] = {}
         self.started: set[str] = set()
         self.effects: list[str] = []
+        self.charged: list[Cost] = []
+
+    async def recorded(self, name: str, inputs: Json) -> Json | None:
+        found = self.finished.get(_key(name, inputs))
+        return None if found is None else json.loads(found)
 
     async def step(
         self,
@@ -30,24 +38,43 @@ class MemoryJournal:
         effect: Callable[[], Awaitable[Json]],
         *,
         reconcile: Callable[[], Awaitable[Json | None]] | None = None,
-        cost_of: Callable[[Json], Cost] | None = None,
-        reservation: Cost | None = None,
+        charge: Charge | None = None,
     ) -> Json:
-        del cost_of, reservation
-        key = f"{name}:{sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()}"
+        key = _key(name, inputs)
         if key in self.finished:
             return json.loads(self.finished[key])
         result = await reconcile() if key in self.started and reconcile else None
         if result is None:
+            self._afford(charge)
             self.started.add(key)
             self.effects.append(name)
-            result = await effect()
+            try:
+                result = await effect()
+            except Exception as error:
+                if charge is not None:
+                    self.charged.append(charge.failure(error)[0])
+                raise
+        if charge is not None:
+            self.charged.append(charge.cost_of(result))
         self.finished[key] = json.dumps(result)
         return json.loads(self.finished[key])
+
+    def _afford(self, charge: Charge | None) -> None:
+        if charge is None or charge.limit_usd is None:
+            return
+        prices = [charge.reservation.usd, *(cost.usd for cost in self.charged)]
+        if None in prices:
+            raise PriceUnknown("a price is unknown")
+        if sum(price for price in prices if price is not None) > charge.limit_usd:
+            raise BudgetExceeded("the budget is too small")
 
     async def void(self, prefix: str) -> None:
         for key in [key for key in self.finished if key.startswith(prefix)]:
             del self.finished[key]
+
+
+def _key(name: str, inputs: Json) -> str:
+    return f"{name}:{sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()}"
 
 
 class RecordedEvents:

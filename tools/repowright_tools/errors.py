@@ -10,10 +10,10 @@
     │   ├── UnknownRun, StageBusy, ArtifactMissing
     │   └── StateUnavailable, StateTooNew, StageTimeout
     ├── ModelError                       the model gave no usable answer
-    │   ├── NoApiKey, KeyRejected, KeyForbidden, PaymentRequired, ModelNotFound, RequestRefused
-    │   ├── RateLimited, ModelOverloaded, ModelUnreachable
+    │   ├── NoApiKey, ProviderMissing, ModelNotNamed, KeyRejected, KeyForbidden, PaymentRequired, ModelNotFound
+    │   ├── RequestRefused, RateLimited, ModelOverloaded, ModelUnreachable
     │   ├── ModelRefused, AnswerTruncated, AnswerMalformed, AnswerRejected
-    │   └── ContextTooLarge, BudgetExceeded, PriceUnknown, ScriptExhausted
+    │   └── ContextTooLarge, BudgetExceeded, PriceUnknown, PricesInvalid, ScriptExhausted
     ├── EditError                        the edits cannot be applied
     │   └── NothingToChange, PlanMissing
     ├── SandboxError                     the sandbox broke; never "the tests failed"
@@ -193,6 +193,11 @@ class NoApiKey(ModelError):
     )
 
 
+class ProviderMissing(ModelError):
+    code = "provider_missing"
+    what_to_do = "Install the extra of this provider, or set another LLM_PROVIDER."
+
+
 class KeyRejected(ModelError):
     code = "key_rejected"
     what_to_do = "Replace the API key: the provider refuses it."
@@ -211,6 +216,11 @@ class PaymentRequired(ModelError):
 class ModelNotFound(ModelError):
     code = "model_not_found"
     what_to_do = "Set LLM_MODEL to a model that the provider offers to this key."
+
+
+class ModelNotNamed(ModelError):
+    code = "model_not_named"
+    what_to_do = "Set LLM_MODEL to a model of the provider."
 
 
 class RequestRefused(ModelError):
@@ -233,7 +243,7 @@ class ModelOverloaded(ModelError):
 class ModelUnreachable(ModelError):
     code = "model_unreachable"
     retryable = True
-    what_to_do = "Check the network and ANTHROPIC_BASE_URL, then call again."
+    what_to_do = "Check the network and the provider's base URL, then call again."
 
 
 class ModelRefused(ModelError):
@@ -249,7 +259,7 @@ class AnswerTruncated(ModelError):
 class AnswerMalformed(ModelError):
     code = "answer_malformed"
     retryable = True
-    what_to_do = "Call again; if it stays so, check what answers at ANTHROPIC_BASE_URL."
+    what_to_do = "Call again; if it stays so, check what answers at the provider's base URL."
 
 
 class AnswerRejected(ModelError):
@@ -269,7 +279,12 @@ class BudgetExceeded(ModelError):
 
 class PriceUnknown(ModelError):
     code = "price_unknown"
-    what_to_do = "Unset MAX_RUN_COST_USD or use a model whose price is known."
+    what_to_do = "Add the model's price to prices.json in REPOWRIGHT_HOME, change the model, or unset MAX_RUN_COST_USD."
+
+
+class PricesInvalid(ModelError):
+    code = "prices_invalid"
+    what_to_do = "Correct or remove prices.json in REPOWRIGHT_HOME; the message says what is wrong with it."
 
 
 class ScriptExhausted(ModelError):

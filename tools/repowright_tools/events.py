@@ -43,6 +43,27 @@ class ModelCallEvent:
 
 
 @dataclass(frozen=True)
+class ModelWaitEvent:
+    """A model call waits: for capacity, or before it is repeated."""
+
+    ask: str
+    provider: str
+    model: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True)
+class ModelFallbackEvent:
+    """A model cannot answer, and another one is asked instead."""
+
+    ask: str
+    model: str
+    instead: str
+    why: str
+
+
+@dataclass(frozen=True)
 class ContextShortenedEvent:
     """A prompt was cut to fit its limit; counts in tokens."""
 
@@ -69,7 +90,16 @@ class ProgressEvent:
     total: int | None = None
 
 
-Event = StageEvent | TaskEvent | ModelCallEvent | ContextShortenedEvent | BreakpointEvent | ProgressEvent
+Event = (
+    StageEvent
+    | TaskEvent
+    | ModelCallEvent
+    | ModelWaitEvent
+    | ModelFallbackEvent
+    | ContextShortenedEvent
+    | BreakpointEvent
+    | ProgressEvent
+)
 
 
 class EventSink(Protocol):

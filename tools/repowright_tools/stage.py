@@ -73,11 +73,19 @@ class BoundRepository(Result):
 
 @dataclass(frozen=True)
 class Section:
-    """A titled piece of context. Repository content is untrusted and is marked as such in every prompt."""
+    """A titled piece of context. Repository content is untrusted and is marked as such in every prompt.
+
+    Attributes:
+        title: one line.
+        text: the content.
+        untrusted: whether it is anything but our own or the user's words.
+        shared: the stage's other asks have it word for word: it goes first in a prompt, where providers cache it.
+    """
 
     title: str
     text: str
     untrusted: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,8 +182,30 @@ class Cost:
     model: str | None = None
 
 
+@dataclass(frozen=True)
+class Charge:
+    """How a paid step is charged to its run.
+
+    Attributes:
+        reservation: what it costs at worst. Held from the intent until the outcome is known, and charged when nobody
+            will ever know it.
+        cost_of: what a result cost.
+        failure: what a failed effect cost, and what to write down about it.
+        limit_usd: most the run may cost, everything that is held included; None means no limit.
+    """
+
+    reservation: Cost
+    cost_of: Callable[[Json], Cost]
+    failure: Callable[[Exception], tuple[Cost, Json]]
+    limit_usd: float | None = None
+
+
 class Journal(Protocol):
     """Paid or outward work that must happen at most once."""
+
+    async def recorded(self, name: str, inputs: Json) -> Json | None:
+        """The result of this step if it is finished, else None."""
+        ...
 
     async def step(
         self,
@@ -184,15 +214,18 @@ class Journal(Protocol):
         effect: Callable[[], Awaitable[Json]],
         *,
         reconcile: Callable[[], Awaitable[Json | None]] | None = None,
-        cost_of: Callable[[Json], Cost] | None = None,
-        reservation: Cost | None = None,
+        charge: Charge | None = None,
     ) -> Json:
         """Do `effect` once for these inputs in this attempt's line of attempts, and return its JSON result.
 
         A finished step returns its recorded result and does nothing. The intent is written before the effect, the
         result after it. A step whose intent stands alone (the process died in between) is first given to
         `reconcile`, which returns the result if the effect did happen, else None; without `reconcile` the effect is
-        repeated and the lost one charged at its `reservation`. A failed effect is recorded and may be tried again.
+        repeated and the lost one charged at its reservation. A failed effect is recorded and may be tried again.
+
+        Raises:
+            BudgetExceeded: the reservation does not fit what is left of `charge.limit_usd`. Nothing was done.
+            PriceUnknown: there is a limit, but the price of this or an earlier step is not known. Nothing was done.
         """
         ...
 
@@ -336,6 +369,7 @@ __all__ = [
     "Ask",
     "BoundRepository",
     "Brief",
+    "Charge",
     "Cost",
     "EarlierResults",
     "Hints",

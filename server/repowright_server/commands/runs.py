@@ -1,4 +1,4 @@
-"""repowright runs: list, show, resume, cancel."""
+"""repowright runs: list, show, export, resume, cancel."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from repowright_server.commands.analyse import complain
-from repowright_server.commands.exits import CANNOT, DONE
+from repowright_server.commands.exits import CANNOT, DONE, NO
 from repowright_server.commands.session import call_of, perform, session
 from repowright_server.runs.run import Status
 from repowright_server.settings import load_settings
@@ -64,6 +64,22 @@ async def _show(engine: "Engine", args: argparse.Namespace) -> int:
     return DONE
 
 
+async def _export(engine: "Engine", args: argparse.Namespace) -> int:
+    state = await engine.state(args.run_id)
+    from repowright_server.runs.export import document_of, recording_of
+
+    document = document_of(state)
+    sys.stdout.write(json.dumps(recording_of(state) if args.recording else document, indent=1) + "\n")
+    broken = document["journal_broken_at"]
+    if broken is None:
+        return DONE
+    sys.stderr.write(
+        f"repowright: the journal of run {args.run_id} is broken at entry {broken}: it was changed after it was "
+        "written, or held a secret that is hidden now. What was printed proves nothing from there on.\n"
+    )
+    return NO
+
+
 async def _resume(engine: "Engine", args: argparse.Namespace) -> int:
     state = await engine.state(args.run_id)
     if not state.attempts:
@@ -87,7 +103,7 @@ async def _cancel(engine: "Engine", args: argparse.Namespace) -> int:
     return DONE
 
 
-_ACTIONS = {"list": _list, "show": _show, "resume": _resume, "cancel": _cancel}
+_ACTIONS = {"list": _list, "show": _show, "export": _export, "resume": _resume, "cancel": _cancel}
 
 
 def _time(at: float) -> str:

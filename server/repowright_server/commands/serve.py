@@ -7,6 +7,7 @@ import anyio
 
 from repowright_server.commands.exits import CANNOT, DONE
 from repowright_server.settings import Settings, load_settings
+from repowright_tools import PIPELINE
 
 _KEYLESS = "host (the assistant in your IDE does the thinking) and scripted (replays a recording)"
 
@@ -34,13 +35,26 @@ def run(args: argparse.Namespace) -> int:
 
 def cannot_start(settings: Settings) -> str | None:
     """Why a server with these settings would be of no use; None when it would."""
-    from repowright_tools.llm.factory import PROVIDERS
+    from repowright_tools.llm.choice import parse
+    from repowright_tools.llm.factory import PROVIDERS, REMOTE
 
-    if settings.llm_provider not in PROVIDERS:
-        return f"LLM_PROVIDER is {settings.llm_provider!r}, which is none of: {', '.join(PROVIDERS)}."
-    if settings.llm_provider == "anthropic" and not settings.anthropic_api_key:
+    provider = settings.llm_provider
+    if provider not in PROVIDERS:
+        return f"LLM_PROVIDER is {provider!r}, which is none of: {', '.join(PROVIDERS)}."
+    if provider == "anthropic" and not settings.anthropic_api_key:
         return (
             "LLM_PROVIDER is anthropic, but ANTHROPIC_API_KEY is not set.\n"
             f"Set it, or set LLM_PROVIDER to one that needs no key: {_KEYLESS}."
         )
+    if provider == "openai" and not (settings.openai_api_key or settings.openai_base_url):
+        return "LLM_PROVIDER is openai: set OPENAI_API_KEY, or OPENAI_BASE_URL to an endpoint that needs no key."
+    if provider == "openai" and not settings.llm_model:
+        return "LLM_PROVIDER is openai: set LLM_MODEL to a model of that endpoint."
+    if provider in REMOTE and settings.llm_model:
+        try:
+            unknown = set(parse(settings.llm_model)) - {"", *PIPELINE}
+        except ValueError as error:
+            return f"LLM_MODEL cannot be read: {error}."
+        if unknown:
+            return f"LLM_MODEL names {', '.join(sorted(unknown))}, which is none of: {', '.join(PIPELINE)}."
     return None

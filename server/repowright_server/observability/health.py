@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from repowright_tools.errors import RepowrightError
+from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
     from repowright_server.engine import Engine
@@ -94,8 +95,16 @@ async def _model(engine: "Engine") -> Health:
     provider, reason = engine.settings.llm_provider, cannot_start(engine.settings)
     if reason is not None:
         return Health("model", ok=False, detail=f"{provider} cannot be used", mend=reason.replace("\n", " "))
-    keys = len(engine.settings.anthropic_api_key)
-    return Health("model", ok=True, detail=f"{provider}{f' with {keys} key(s), not called here' if keys else ''}")
+    keys = {"anthropic": len(engine.settings.anthropic_api_key), "openai": len(engine.settings.openai_api_key)}.get(
+        provider
+    )
+    if provider in ("host", "scripted"):
+        return Health("model", ok=True, detail=provider)
+    from repowright_tools.llm.tokens import Tokens
+
+    counts = await in_thread(Tokens().source)
+    said = [f"{keys} key(s)"] * bool(keys) + ["not called here", f"prompts counted by {counts}"]
+    return Health("model", ok=True, detail=f"{provider}, {', '.join(said)}")
 
 
 async def _sandbox(engine: "Engine") -> Health:

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from repowright_server.runs import store
-from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of
+from repowright_server.runs.journal import RunJournal
 from repowright_server.runs.ports import NestedStages, OperatorApproval, StoredResults, StoredSubmission, results_for
 from repowright_server.runs.run import digest
 from repowright_server.runs.store import Store
 from repowright_server.settings import Settings
 from repowright_tools import DELIVERY
-from repowright_tools.errors import PriceUnknown
 from repowright_tools.events import BreakpointEvent
 from repowright_tools.git.source import SourceSpec, bind
 from repowright_tools.git.workspace import Workspace
-from repowright_tools.llm.factory import build_model
 from repowright_tools.stage import AnyStage, BoundRepository, StageContext
 from repowright_tools.threads import in_thread
 
@@ -59,13 +57,13 @@ class Contexts:
             run_id=run_id,
             repository=repository,
             results=StoredResults(results),
-            model=build_model(
-                self._adapters.model_policy(),
+            model=self._adapters.models(self._store).model(
+                stage=attempt.stage,
+                run=run_id,
                 journal=journal,
                 events=execution.history,
                 submissions=StoredSubmission(self._store, execution.attempt.id, journal),
                 submit={"tool": execution.attempt.stage, "arguments": {"run_id": run_id}},
-                spent=lambda: self._spent(run_id),
             ),
             sandbox=self._adapters.sandbox(),
             forge=self._adapters.forge(),
@@ -76,13 +74,6 @@ class Contexts:
             events=execution.history,
             stages=NestedStages(nested),
         )
-
-    def _spent(self, run_id: str) -> float:
-        """US dollars that the run has cost so far (PriceUnknown if nobody can say)."""
-        cost = self._store.transact(lambda db: cost_of_entries(entries_of(db, run_id)))
-        if cost.usd is None:
-            raise PriceUnknown("what the run has cost so far includes a call whose price is unknown")
-        return cost.usd
 
     async def _bound(self, execution: "Execution", workspace: Workspace) -> BoundRepository:
         if execution.run.repository is not None:

@@ -12,6 +12,8 @@ from repowright_tools.events import (
     ContextShortenedEvent,
     Event,
     ModelCallEvent,
+    ModelFallbackEvent,
+    ModelWaitEvent,
     ProgressEvent,
     StageEvent,
     TaskEvent,
@@ -66,7 +68,13 @@ def describe(event: Event) -> str:
             price = "price unknown" if event.usd is None else f"{event.usd:.4f} USD"
             tokens = f"{event.input_tokens} in, {event.output_tokens} out"
             who = " ".join(filter(None, (event.provider, event.model)))
+            if event.status != "COMPLETE":
+                return f"{who} did not answer {event.ask}: {tokens}, {price}"
             return f"{who} answered {event.ask}: {tokens}, {price}"
+        case ModelWaitEvent():
+            return f"{event.ask} waits {event.seconds:.0f} s for {event.provider} {event.model}: {event.why}"
+        case ModelFallbackEvent():
+            return f"{event.ask} goes to {event.instead} instead of {event.model}: {event.why}"
         case ContextShortenedEvent():
             return f"context of {event.ask} shortened from {event.before} to {event.after} tokens ({event.dropped})"
         case BreakpointEvent():

@@ -17,13 +17,14 @@ from repowright_server.observability.redaction import redact_values
 from repowright_server.runs.run import digest
 from repowright_server.runs.schema import entries
 from repowright_server.runs.store import Store
-from repowright_tools.errors import RepowrightError
-from repowright_tools.stage import Cost, Json
+from repowright_tools.errors import BudgetExceeded, PriceUnknown, RepowrightError
+from repowright_tools.stage import Charge, Cost, Json
 
 Kind = Literal["intent", "result", "lost", "failed", "void", "approval"]
 """`lost`: the process died between intent and result, and nobody can say whether the effect happened."""
 
 _ENDS = {"failed", "void", "lost"}
+_CHARGED = {"result", "failed", "lost"}
 
 
 class RunJournal:
@@ -36,6 +37,10 @@ class RunJournal:
         self._scope = scope
         self._also: list[Callable[[Connection], None]] = []
 
+    async def recorded(self, name: str, inputs: Json) -> Json | None:
+        last = await self._store.transaction(lambda db: self._last(db, name, digest(inputs)))
+        return last["payload"] if last is not None and last["kind"] == "result" else None
+
     async def step(
         self,
         name: str,
@@ -43,29 +48,59 @@ class RunJournal:
         effect: Callable[[], Awaitable[Json]],
         *,
         reconcile: Callable[[], Awaitable[Json | None]] | None = None,
-        cost_of: Callable[[Json], Cost] | None = None,
-        reservation: Cost | None = None,
+        charge: Charge | None = None,
     ) -> Json:
         key = digest(inputs)
-        last = await self._store.transaction(lambda db: self._last(db, name, key))
-        if last is not None and last["kind"] == "result":
-            return last["payload"]
-        if last is not None and last["kind"] == "intent":
-            found = await reconcile() if reconcile is not None else None
+        stands = await self._store.transaction(lambda db: self._begin(db, name, key, charge, reconcile is not None))
+        if stands is not None and stands["kind"] == "result":
+            return stands["payload"]
+        if stands is not None and reconcile is not None:
+            found = await reconcile()
             if found is not None:
-                return await self._finish(name, key, found, cost_of)
-            await self._append("lost", name, key, None, last["cost"])
-        await self._append("intent", name, key, None, None if reservation is None else asdict(reservation))
+                return await self._finish(name, key, found, charge)
+            await self._store.transaction(lambda db: self._begin(db, name, key, charge, reconciles=False))
         try:
             result = await effect()
         except Exception as error:
             # Also the attempt that suspends here: no effect has happened, and the step is free to be tried again.
             self._also.clear()
             code = error.code if isinstance(error, RepowrightError) else type(error).__name__
+            note: dict[str, Json] = {}
+            cost: Cost | None = None
+            if charge is not None:
+                cost, note = charge.failure(error)
             with anyio.CancelScope(shield=True):
-                await self._append("failed", name, key, {"error": code}, None)
+                await self._append("failed", name, key, {"error": code} | note, None if cost is None else asdict(cost))
             raise
-        return await self._finish(name, key, result, cost_of)
+        return await self._finish(name, key, result, charge)
+
+    def _begin(
+        self, db: Connection, name: str, key: str, charge: Charge | None, reconciles: bool
+    ) -> dict[str, Any] | None:
+        """Write the intent and return None; or return the entry that stands against it, a result or an open intent."""
+        last = self._last(db, name, key)
+        if last is not None and (last["kind"] == "result" or reconciles):
+            return last
+        if last is not None:
+            self._insert(db, "lost", name, key, None, last["cost"])
+        if charge is not None:
+            self._afford(db, charge)
+        self._insert(db, "intent", name, key, None, None if charge is None else asdict(charge.reservation))
+        return None
+
+    def _afford(self, db: Connection, charge: Charge) -> None:
+        """Return if the run can afford the reservation; in one transaction with the intent that holds it."""
+        if charge.limit_usd is None:
+            return
+        spent, wanted = held_usd(db, self._run_id), charge.reservation.usd
+        if wanted is None:
+            raise PriceUnknown(f"the price of {charge.reservation.model} is not known, and MAX_RUN_COST_USD is set")
+        if spent is None:
+            raise PriceUnknown("what the run has cost so far includes a call whose price is unknown")
+        if spent + wanted > charge.limit_usd:
+            raise BudgetExceeded(
+                f"the next call may cost {wanted:.4f} USD; {spent:.4f} of {charge.limit_usd:.4f} USD are spent or held"
+            )
 
     async def void(self, prefix: str) -> None:
         def forget(db: Connection) -> None:
@@ -83,8 +118,8 @@ class RunJournal:
         """Do this too in the transaction that writes the next result down: both are kept, or neither."""
         self._also.append(also)
 
-    async def _finish(self, name: str, key: str, result: Json, cost_of: Callable[[Json], Cost] | None) -> Json:
-        cost = None if cost_of is None else asdict(cost_of(result))
+    async def _finish(self, name: str, key: str, result: Json, charge: Charge | None) -> Json:
+        cost = None if charge is None else asdict(charge.cost_of(result))
         also, self._also = self._also, []
 
         def keep(db: Connection) -> None:
@@ -108,10 +143,15 @@ class RunJournal:
         return list(last.values())
 
     def _last(self, db: Connection, name: str, key: str) -> dict[str, Any] | None:
-        for row in self._current(db):
-            if (row["name"], row["inputs"]) == (name, key):
-                return None if row["kind"] in _ENDS else row
-        return None
+        """The entry that says how the step stands; None when it is free to be done."""
+        this = sa.and_(
+            entries.c.run_id == self._run_id,
+            entries.c.scope == self._scope,
+            entries.c.name == name,
+            entries.c.inputs == key,
+        )
+        row = db.execute(sa.select(entries).where(this).order_by(entries.c.seq.desc()).limit(1)).mappings().first()
+        return None if row is None or row["kind"] in _ENDS else dict(row)
 
     def _insert(
         self, db: Connection, kind: Kind, name: str, key: str, payload: Json, cost: dict[str, Any] | None
@@ -159,9 +199,26 @@ def first_break(rows: Sequence[dict[str, Any]]) -> int | None:
     return None
 
 
+def held_usd(db: Connection, run_id: str) -> float | None:
+    """US dollars that the run has spent, with what its open calls may cost at worst; None when a price is unknown."""
+    columns = (entries.c.scope, entries.c.name, entries.c.inputs, entries.c.kind, entries.c.cost)
+    rows = db.execute(sa.select(*columns).where(entries.c.run_id == run_id).order_by(entries.c.seq))
+    spent: list[float | None] = []
+    held: dict[tuple[str, str, str], float | None] = {}
+    for scope, name, inputs, kind, cost in rows:
+        if kind != "intent":
+            held.pop((scope, name, inputs), None)
+        if cost is not None and kind == "intent":
+            held[scope, name, inputs] = cost["usd"]
+        elif cost is not None:
+            spent.append(cost["usd"])
+    prices = [*spent, *held.values()]
+    return None if None in prices else sum(price for price in prices if price is not None)
+
+
 def cost_of_entries(rows: Sequence[dict[str, Any]]) -> Cost:
     """What the entries cost together; calls that were lost count at their reservation."""
-    costs = [Cost(**row["cost"]) for row in rows if row["cost"] is not None and row["kind"] in ("result", "lost")]
+    costs = [Cost(**row["cost"]) for row in rows if row["cost"] is not None and row["kind"] in _CHARGED]
     if not costs:
         return Cost()
     prices = [cost.usd for cost in costs]

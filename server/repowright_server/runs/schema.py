@@ -73,3 +73,20 @@ events = sa.Table(
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("body", sa.JSON, nullable=False),
 )
+responses = sa.Table(
+    "responses",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("created", sa.Float, nullable=False, index=True),
+    sa.Column("used", sa.Float, nullable=False),
+    sa.Column("hits", sa.Integer, nullable=False),
+    sa.Column("bytes", sa.Integer, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),  # last: the others are read without it
+    sa.Index("responses_by_use", "used", "created", "key", "bytes"),
+)
+limits = sa.Table(
+    "limits",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("book", sa.Text, nullable=False),
+)

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,10 @@ class Store:
         StateTooNew: a newer version of this program has written it.
     """
 
-    def __init__(self, url: str | None, home: Path) -> None:
+    def __init__(self, url: str | None, home: Path, *, durable: bool = True) -> None:
+        """`durable` False: see `relaxed`."""
+        self._place = url, home
+        self._relaxed: Store | None = None
         if url is None:
             path = home / "repowright.db"
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # before SQLite makes it 0644
@@ -38,10 +42,21 @@ class Store:
         except (SQLAlchemyError, ImportError) as error:
             raise StateUnavailable(f"DATABASE_URL cannot be used: {error}") from error
         if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _configure_sqlite)
+            event.listen(self._engine, "connect", partial(_configure_sqlite, durable))
             event.listen(self._engine, "begin", _begin_immediate)
         self._ready = False
         self._preparing = threading.Lock()
+
+    def relaxed(self) -> "Store":
+        """The same database for what a loss of power may take back: in SQLite its commits do not wait for the disk.
+
+        A process that dies takes nothing back, and the database stays whole. It is closed with this store.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return self
+        if self._relaxed is None:
+            self._relaxed = Store(*self._place, durable=False)
+        return self._relaxed
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction: all of it is kept, or none."""
@@ -70,12 +85,15 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+        if self._relaxed is not None:
+            self._relaxed.close()
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(durable: bool, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are ours to begin
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")  # an intent must be on disk before its effect
+    # FULL: an intent must be on disk before its effect. NORMAL waits for no disk, and only power can undo a commit.
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 

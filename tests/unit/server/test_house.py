@@ -7,7 +7,7 @@ from repowright_server.commands.readme import README, with_table
 ROOT = Path(__file__).parents[3]
 MOST_LINES = 400
 LONGER = {
-    "tools/repowright_tools/errors.py": 460,  # one tree, read as a whole
+    "tools/repowright_tools/errors.py": 480,  # one tree, read as a whole
     "tests/integration/test_sandbox_lifecycle.py": 451,
 }
 """Files that may be longer, pinned at what they have: growth needs a visible change here."""

@@ -11,7 +11,8 @@ from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_
 from repowright_server.runs.run import Run
 from repowright_server.runs.schema import entries
 from repowright_server.runs.store import Store
-from repowright_tools.stage import Cost
+from repowright_tools.errors import BudgetExceeded, PriceUnknown
+from repowright_tools.stage import Charge, Cost
 
 pytestmark = pytest.mark.anyio
 
@@ -85,22 +86,96 @@ async def test_a_step_in_doubt_is_reconciled_before_it_is_repeated(tmp_path: Pat
     assert (result, effect.count, found.count) == ("found", 0, 1)
 
 
-async def test_a_step_that_nobody_can_vouch_for_is_repeated_and_charged_at_its_reservation(tmp_path: Path) -> None:
-    def cost(_result: Any) -> Cost:
-        return Cost(usd=0.25, calls=1, provider="p")
+def charge(
+    at_worst: float | None, cost: float | None = 0.25, failure: float = 0.0, limit: float | None = None
+) -> Charge:
+    reservation, result = Cost(usd=at_worst, calls=1, model="m"), Cost(usd=cost, calls=1, provider="p")
+    return Charge(reservation, lambda _: result, lambda _: (Cost(usd=failure), {"why": "no"}), limit)
 
+
+async def test_a_step_that_nobody_can_vouch_for_is_repeated_and_charged_at_its_reservation(tmp_path: Path) -> None:
     with pytest.raises(Died):
-        await (await journal_in(tmp_path)).step("ask", {}, die, reservation=Cost(usd=1.0, calls=1))
-    await (await journal_in(tmp_path)).step("ask", {}, Effect(), cost_of=cost)
+        await (await journal_in(tmp_path)).step("ask", {}, die, charge=charge(1.0))
+    await (await journal_in(tmp_path)).step("ask", {}, Effect(), charge=charge(1.0))
     spent = cost_of_entries(await read(tmp_path))
 
     assert (spent.usd, spent.calls, spent.provider) == (1.25, 2, "p")
 
 
+async def test_a_failed_effect_is_charged_and_told_as_it_says(tmp_path: Path) -> None:
+    async def fail() -> Any:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await (await journal_in(tmp_path)).step("ask", {}, fail, charge=charge(1.0, failure=0.125))
+    rows = await read(tmp_path)
+
+    assert cost_of_entries(rows).usd == 0.125
+    assert rows[-1]["payload"] == {"error": "ValueError", "why": "no"}
+
+
 async def test_a_price_that_is_unknown_is_not_counted_as_nothing(tmp_path: Path) -> None:
-    await (await journal_in(tmp_path)).step("ask", {}, Effect(), cost_of=lambda _: Cost(usd=None, calls=1))
+    await (await journal_in(tmp_path)).step("ask", {}, Effect(), charge=charge(None, cost=None))
 
     assert cost_of_entries(await read(tmp_path)).usd is None
+
+
+async def test_what_a_budget_cannot_hold_is_not_begun(tmp_path: Path) -> None:
+    """L13. Spent 0.25, so that 0.75 are left of 1."""
+    journal, effect = await journal_in(tmp_path), Effect()
+    await journal.step("first", {}, Effect(), charge=charge(1.0, limit=1.0))
+
+    with pytest.raises(BudgetExceeded, match=r"0\.2500 of 1\.0000"):
+        await journal.step("second", {}, effect, charge=charge(0.76, limit=1.0))
+    await journal.step("second", {}, effect, charge=charge(0.75, limit=1.0))
+
+    assert effect.count == 1
+
+
+async def test_what_is_being_done_holds_its_part_of_the_budget_for_every_process(tmp_path: Path) -> None:
+    """L13. Two calls at once, each of which could take more than half of it."""
+    second = Effect()
+
+    async def first() -> Any:
+        with pytest.raises(BudgetExceeded):
+            await (await journal_in(tmp_path, "other")).step("second", {}, second, charge=charge(0.6, limit=1.0))
+        return "worth"
+
+    await (await journal_in(tmp_path)).step("first", {}, first, charge=charge(0.6, limit=1.0))
+
+    assert second.count == 0
+
+
+async def test_what_a_dead_process_left_open_is_held_for_good(tmp_path: Path) -> None:
+    with pytest.raises(Died):
+        await (await journal_in(tmp_path)).step("first", {}, die, charge=charge(0.6, limit=1.0))
+
+    for _ in range(2):
+        with pytest.raises(BudgetExceeded):
+            await (await journal_in(tmp_path)).step("first", {}, Effect(), charge=charge(0.6, limit=1.0))
+
+
+@pytest.mark.parametrize("unknown", ["this", "before"])
+async def test_with_a_budget_nothing_is_bought_whose_price_is_unknown(tmp_path: Path, unknown: str) -> None:
+    """L13."""
+    journal, effect = await journal_in(tmp_path), Effect()
+    if unknown == "before":
+        await journal.step("first", {}, Effect(), charge=charge(None, cost=None))
+
+    with pytest.raises(PriceUnknown):
+        await journal.step("second", {}, effect, charge=charge(None if unknown == "this" else 0.1, limit=1.0))
+
+    assert effect.count == 0
+
+
+async def test_a_step_is_known_to_be_finished_without_doing_it(tmp_path: Path) -> None:
+    journal = await journal_in(tmp_path)
+
+    assert await journal.recorded("ask", {"a": 1}) is None
+    await journal.step("ask", {"a": 1}, Effect("worth"))
+    assert await journal.recorded("ask", {"a": 1}) == "worth"
+    await journal.void("ask")
+    assert await journal.recorded("ask", {"a": 1}) is None
 
 
 async def test_a_failed_effect_may_be_tried_again(tmp_path: Path) -> None:

@@ -10,11 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from fakes.messages_asks import SUBMIT, Thinker, Word, quick_policy, word_ask
 from repowright_tools.errors import (
     AnswerRejected,
-    BudgetExceeded,
     ContextTooLarge,
     InvalidArguments,
-    NoApiKey,
-    PriceUnknown,
     ScriptExhausted,
 )
 from repowright_tools.events import ContextShortenedEvent, ModelCallEvent
@@ -37,7 +34,7 @@ def recording(folder: Path, *answers: Any, ask: str = "word") -> ModelPolicy:
 
 async def brief_of(thinker: Thinker, ask: Ask[Word]) -> Brief:
     with pytest.raises(InputRequired) as raised:
-        await thinker.model.think(ask)
+        await thinker.think(ask)
     assert raised.value.pending.kind == "brief"
     brief = raised.value.pending.brief
     assert brief is not None
@@ -61,7 +58,7 @@ async def test_an_unanswered_brief_is_no_finished_step_and_costs_nothing() -> No
     thinker = Thinker(HOST)
     await brief_of(thinker, word_ask())
 
-    answer = await Thinker(HOST, GOOD, journal=thinker.journal).model.think(word_ask())
+    answer = await Thinker(HOST, GOOD, journal=thinker.journal).think(word_ask())
 
     assert (answer.value, answer.provider) == (Word(word="yes"), "host")
     assert [event for event in thinker.events.events if isinstance(event, ModelCallEvent)] == []
@@ -77,7 +74,7 @@ async def test_a_refused_submission_comes_back_five_times_with_feedback_and_then
         brief = await brief_of(Thinker(HOST, BAD, journal=journal), ask)
         assert brief.feedback == ["'no' is not the word"]
     with pytest.raises(AnswerRejected, match="'no' is not the word"):
-        await Thinker(HOST, BAD, journal=journal).model.think(ask)
+        await Thinker(HOST, BAD, journal=journal).think(ask)
 
     assert journal.finished == {}
     assert (await brief_of(Thinker(HOST, journal=journal), ask)).feedback == []
@@ -127,7 +124,7 @@ async def test_a_brief_fits_a_result_however_much_there_is_to_know() -> None:
 
 async def test_a_question_that_does_not_fit_is_not_cut() -> None:
     with pytest.raises(ContextTooLarge):
-        await Thinker(HOST).model.think(word_ask(Section("Question", "why?\n" * 20_000, untrusted=False)))
+        await Thinker(HOST).think(word_ask(Section("Question", "why?\n" * 20_000, untrusted=False)))
 
 
 # --- a recording thinks -------------------------------------------------------------------------------------------
@@ -136,7 +133,7 @@ async def test_a_question_that_does_not_fit_is_not_cut() -> None:
 async def test_a_recording_answers_round_by_round_and_says_who_it_is(tmp_path: Path) -> None:
     thinker = Thinker(recording(tmp_path, BAD, {"wrong": 1}, GOOD))
 
-    answer = await thinker.model.think(word_ask(expected="yes"))
+    answer = await thinker.think(word_ask(expected="yes"))
 
     assert (answer.value.word, answer.provider) == ("yes", "scripted")
     assert [len(rejected.findings) for rejected in answer.rejected] == [1, 2]
@@ -148,10 +145,10 @@ async def test_a_resumed_attempt_replays_what_it_heard_and_calls_nobody(tmp_path
     """D01."""
     policy = recording(tmp_path, BAD, GOOD)
     first = Thinker(policy)
-    await first.model.think(word_ask(expected="yes"))
+    await first.think(word_ask(expected="yes"))
     Path(str(policy.model)).unlink()
 
-    answer = await Thinker(policy, journal=first.journal).model.think(word_ask(expected="yes"))
+    answer = await Thinker(policy, journal=first.journal).think(word_ask(expected="yes"))
 
     assert answer.value.word == "yes"
     assert first.journal.effects == ["ask:word:1", "ask:word:2"]
@@ -159,17 +156,17 @@ async def test_a_resumed_attempt_replays_what_it_heard_and_calls_nobody(tmp_path
 
 async def test_an_answer_is_asked_for_anew_when_the_question_changed(tmp_path: Path) -> None:
     first = Thinker(recording(tmp_path, GOOD))
-    await first.model.think(word_ask())
+    await first.think(word_ask())
 
     again = Thinker(recording(tmp_path, {"word": "other"}), journal=first.journal)
-    answer = await again.model.think(word_ask(instructions="Say another word."))
+    answer = await again.think(word_ask(instructions="Say another word."))
 
     assert answer.value.word == "other"
 
 
 async def test_a_recording_that_ends_too_early_names_the_ask(tmp_path: Path) -> None:
     with pytest.raises(ScriptExhausted, match="'word'"):
-        await Thinker(recording(tmp_path, GOOD, ask="another")).model.think(word_ask())
+        await Thinker(recording(tmp_path, GOOD, ask="another")).think(word_ask())
 
 
 @pytest.mark.parametrize("content", ["", "{}", '[{"ask": "word"}]', '[{"ask": "word", "answer": 1, "extra": 2}]'])
@@ -178,13 +175,13 @@ async def test_what_is_no_recording_is_a_named_error(tmp_path: Path, content: st
     path.write_text(content)
 
     with pytest.raises(ScriptExhausted):
-        await Thinker(ModelPolicy("scripted", model=str(path))).model.think(word_ask())
+        await Thinker(ModelPolicy("scripted", model=str(path))).think(word_ask())
 
 
 @pytest.mark.parametrize("model", [None, "/nowhere/recording.json"])
 async def test_a_missing_recording_is_a_named_error(model: str | None) -> None:
     with pytest.raises(ScriptExhausted):
-        await Thinker(ModelPolicy("scripted", model=model)).model.think(word_ask())
+        await Thinker(ModelPolicy("scripted", model=model)).think(word_ask())
 
 
 # --- whoever thinks -----------------------------------------------------------------------------------------------
@@ -227,35 +224,14 @@ async def test_an_answer_with_a_secret_is_refused_and_the_journal_has_none(tmp_p
     thinker = Thinker(HOST, {"lines": [{"token": f"x = '{token}'"}]})
 
     with pytest.raises(InputRequired) as raised:
-        await thinker.model.think(ask)
+        await thinker.think(ask)
 
     assert raised.value.pending.brief is not None
     assert "secret" in raised.value.pending.brief.feedback[0]
     assert token not in json.dumps(thinker.journal.finished)
 
 
-async def test_a_call_that_could_exceed_the_budget_is_not_made() -> None:
-    """L13. There is no key either: the budget is looked at first, and nothing is sent."""
-    spent = 0.0
-    policy = quick_policy("http://127.0.0.1:9", api_keys=(), max_run_cost_usd=0.5, max_tokens=16_000)
-    thinker = Thinker(policy, spent=lambda: spent)
-
-    with pytest.raises(NoApiKey):  # 0.16 USD for the answer at most: allowed, and so the call is begun
-        await thinker.model.think(word_ask())
-    spent = 0.4
-    with pytest.raises(BudgetExceeded, match=r"0\.4000 of 0\.5000"):
-        await thinker.model.think(word_ask())
-
-
-async def test_with_a_budget_a_model_without_a_price_is_not_called() -> None:
-    """L13."""
-    policy = quick_policy("http://127.0.0.1:9", model="model-of-tomorrow", max_run_cost_usd=5.0)
-
-    with pytest.raises(PriceUnknown, match="model-of-tomorrow"):
-        await Thinker(policy).model.think(word_ask())
-
-
 async def test_a_budget_does_not_stand_in_the_way_of_a_caller_who_thinks() -> None:
     thinker = Thinker(quick_policy(None, max_run_cost_usd=0.000001), GOOD)
 
-    assert (await thinker.model.think(word_ask())).provider == "host"
+    assert (await thinker.think(word_ask())).provider == "host"

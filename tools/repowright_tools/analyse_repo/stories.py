@@ -91,7 +91,7 @@ def ask(
         context=[
             Section("Features", listed),
             Section("Code that declares them", "\n\n".join(_code(index, features))),
-            Section("Map of the repository", repository_map),
+            Section("Map of the repository", repository_map, shared=True),
         ],
         schema=ProposedStories,
         check=check,

@@ -1,106 +1,157 @@
-"""One call of the Messages API, retries included. Imports the SDK: import this lazily."""
+"""One request to the Messages API, wherever it is hosted. Imports the SDK: import this lazily."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-import httpx2
-from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient, transform_schema
+import anyio
+from anthropic import transform_schema
 
 from repowright_tools.errors import AnswerMalformed, ModelUnreachable
-from repowright_tools.llm.anthropic_errors import classify, stop_failure
-from repowright_tools.llm.policy import ModelPolicy
-from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage, parse_answer
-from repowright_tools.llm.retry import Transient, retrying
+from repowright_tools.llm.anthropic_errors import failed, stop_failure
+from repowright_tools.llm.failure import CallFailed
+from repowright_tools.llm.provider import ModelReply, ModelRequest, Opened, Usage, feedback, parse_answer
+from repowright_tools.llm.refusals import service_failed, useless
+from repowright_tools.llm.transport import Heard, listening, tokens
 
 if TYPE_CHECKING:
-    from anthropic.types import Message, MessageParam
+    from anthropic import AsyncAnthropic
+    from anthropic.lib.bedrock import AsyncAnthropicBedrock
+    from anthropic.lib.vertex import AsyncAnthropicVertex
+    from anthropic.types import (
+        MessageDeltaUsage,
+        MessageParam,
+        OutputConfigParam,
+        RawMessageStreamEvent,
+        RefusalStopDetails,
+        StopReason,
+        TextBlockParam,
+    )
+    from anthropic.types import Usage as MessageUsage
 
-_BASE_URL = "https://api.anthropic.com"
-_CONNECT_TIMEOUT_S = 10.0
-_MAX_ANSWER_CHARACTERS = 8_000_000
-"""Far above what any model writes; keeps an endpoint gone mad from filling the memory."""
+    AnyClient = AsyncAnthropic | AsyncAnthropicBedrock | AsyncAnthropicVertex
+
+_COUNT_TIMEOUT_S = 10.0
 
 
-class Call:
-    """A request to one model with one key. The answer is streamed and counts only when it is complete."""
+class Answer:
+    """An answer as it arrives. It counts only when it is complete, but it is billed from its beginning.
 
-    def __init__(self, policy: ModelPolicy, model: str, request: ModelRequest) -> None:
-        self._policy = policy
-        self._model = model
-        self._request = request
-        self._schema: dict[str, Any] = transform_schema(dict(request.schema))
+    Args:
+        max_tokens: most output that can be charged for.
+    """
 
-    async def run(self) -> ModelReply:
-        """The reply of the first attempt that gets one.
+    def __init__(self, max_tokens: int) -> None:
+        self.complete = False
+        self.model: str | None = None
+        self.stop_reason: StopReason | None = None
+        self.stop_details: RefusalStopDetails | None = None
+        self._max_tokens = max_tokens
+        self.usage: Usage | None = None
+        """What is charged for it: exact once it has stopped, before that at most; None when it has not begun."""
+
+    def take(self, event: "RawMessageStreamEvent", heard: Heard) -> None:
+        """Add what an event says.
 
         Raises:
-            ModelError: no attempt got a reply; see `anthropic_errors` for which failure is which error.
+            AnswerMalformed: the answer is too long.
+            Exception: the event has not the shape it must have.
         """
-        timeout = httpx2.Timeout(self._policy.timeout_s, connect=min(self._policy.timeout_s, _CONNECT_TIMEOUT_S))
-        # A redirect would carry the prompt, and perhaps the key, to another host.
-        transport = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False)
-        async with AsyncAnthropic(
-            api_key=self._policy.api_keys[0],
-            base_url=self._policy.base_url or _BASE_URL,
-            timeout=timeout,
-            max_retries=0,
-            http_client=transport,
-            open_telemetry=False,
-        ) as client:
-            return await retrying(self._policy, lambda: self._attempt(client))
+        match event.type:
+            case "message_start":
+                self.model = event.message.model
+                self.usage = _usage(event.message.usage, self._max_tokens)
+            case "content_block_start" if event.content_block.type == "text":
+                heard.add(event.content_block.text)
+            case "content_block_delta" if event.delta.type == "text_delta":
+                heard.add(event.delta.text)
+            case "message_delta":
+                self.stop_reason, self.stop_details = event.delta.stop_reason, event.delta.stop_details
+                output_tokens = event.usage.output_tokens if self.stop_reason else self._max_tokens
+                self.usage = _usage(event.usage, output_tokens, before=self.usage)
+            case "message_stop":
+                self.complete = self.usage is not None
+            case _:
+                pass  # thinking, and what later versions of the API add
 
-    async def _attempt(self, client: AsyncAnthropic) -> ModelReply:
+
+async def send(
+    client: "AnyClient", request: ModelRequest, model: str, max_tokens: int, media_type: str, opened: Opened
+) -> ModelReply:
+    """See `Provider.send`. `media_type` is what a stream of events has for a content type."""
+    answer, prompt = Answer(max_tokens), _prompt(request, model)
+    with listening(opened) as heard:
         try:
-            return await self._stream(client)
-        except (Transient, AnswerMalformed):
+            async with await client.messages.create(**prompt, max_tokens=max_tokens, stream=True) as events:
+                heard.expect(media_type)
+                async for event in events:
+                    answer.take(event, heard)
+            return _reply(answer, heard)
+        except CallFailed:
             raise
+        except AnswerMalformed as error:
+            raise service_failed(error, heard, answer.usage, may_pass=False) from error
         except Exception as error:
-            raise classify(error) from error
+            raise failed(error, heard, answer.usage) from error
 
-    async def _stream(self, client: AsyncAnthropic) -> ModelReply:
-        async with client.messages.stream(
-            model=self._model,
-            max_tokens=self._policy.max_tokens,
-            system=[{"type": "text", "text": self._request.instructions, "cache_control": {"type": "ephemeral"}}],
-            messages=_messages(self._request),
-            output_config={"format": {"type": "json_schema", "schema": self._schema}},
-        ) as stream:
-            kind = stream.response.headers.get("content-type", "")
-            if not kind.startswith("text/event-stream"):
-                # A proxy's or a portal's page: asking again would show the same page.
-                raise AnswerMalformed(f"the endpoint answered with {kind or 'no content type'} instead of an answer")
-            complete, received = False, 0
-            async for event in stream:
-                complete = complete or event.type == "message_stop"
-                received += len(event.text) if event.type == "text" else 0
-                if received > _MAX_ANSWER_CHARACTERS:
-                    raise AnswerMalformed(f"the answer has more than {_MAX_ANSWER_CHARACTERS} characters")
-            if not complete:
-                raise Transient(ModelUnreachable("the connection ended in the middle of the answer"))
-            return _reply(stream.current_message_snapshot, stream.request_id)
+
+async def count(client: "AnyClient", request: ModelRequest, model: str) -> int | None:
+    """See `Provider.count`."""
+    with anyio.move_on_after(_COUNT_TIMEOUT_S):
+        try:
+            return (await client.messages.count_tokens(**_prompt(request, model))).input_tokens
+        except Exception:
+            return None
+    return None
+
+
+def _reply(answer: Answer, heard: Heard) -> ModelReply:
+    usage, text = answer.usage, heard.text
+    if not answer.complete or usage is None:
+        raise service_failed(ModelUnreachable("the connection ended in the middle of the answer"), heard, usage)
+    failure = stop_failure(answer.stop_reason, answer.stop_details, usage, empty=not text.strip())
+    if failure is not None:
+        raise useless(failure, heard, usage)
+    return ModelReply(parse_answer(text), usage, answer.model, heard.request_id)
+
+
+class _Prompt(TypedDict):
+    model: str
+    system: "list[TextBlockParam]"
+    messages: "list[MessageParam]"
+    output_config: "OutputConfigParam"
+
+
+def _prompt(request: ModelRequest, model: str) -> _Prompt:
+    schema: dict[str, Any] = transform_schema(dict(request.schema))
+    return {
+        "model": model,
+        "system": [_block(request.instructions, cached=True)],
+        "messages": _messages(request),
+        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+    }
 
 
 def _messages(request: ModelRequest) -> "list[MessageParam]":
-    messages: list[MessageParam] = [{"role": "user", "content": request.context}]
-    for exchange in request.exchanges:
+    first, rest = request.context[:1], request.context[1:]
+    # With the instructions and the last turn these make the four breakpoints that a request may have.
+    blocks = [_block(text, cached=True) for text in (*first, "\n\n".join(rest)) if text]
+    messages: list[MessageParam] = [{"role": "user", "content": blocks}]
+    for number, exchange in enumerate(request.exchanges, start=1):
+        last = number == len(request.exchanges)
         messages.append({"role": "assistant", "content": exchange.answer.strip() or "(no answer)"})
-        messages.append({"role": "user", "content": _feedback(exchange.findings)})
+        messages.append({"role": "user", "content": [_block(feedback(exchange.findings), cached=last)]})
     return messages
 
 
-def _feedback(findings: Sequence[str]) -> str:
-    points = "\n".join(f"- {finding}" for finding in findings)
-    return f"That answer was refused. Answer again, whole, with these points mended:\n{points}"
+def _block(text: str, *, cached: bool) -> "TextBlockParam":
+    block: TextBlockParam = {"type": "text", "text": text}
+    if cached:
+        block["cache_control"] = {"type": "ephemeral"}
+    return block
 
 
-def _reply(message: "Message", request_id: str | None) -> ModelReply:
-    usage = message.usage
-    cached, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    text = "".join(block.text for block in message.content if block.type == "text")
-    return ModelReply(
-        answer=parse_answer(text),
-        usage=Usage(usage.input_tokens + cached + written, usage.output_tokens, cached, written),
-        model=message.model,
-        request_id=request_id,
-        failure=stop_failure(message, empty=not text.strip()),
-    )
+def _usage(told: "MessageUsage | MessageDeltaUsage", output_tokens: int, before: Usage | None = None) -> Usage:
+    """Figures as of an event. Those of a later one are totals, and may leave out what has not changed."""
+    if told.input_tokens is None and before is not None:
+        return Usage(before.input_tokens, tokens(output_tokens), before.cached_input_tokens, before.cache_write_tokens)
+    cached, written = tokens(told.cache_read_input_tokens or 0), tokens(told.cache_creation_input_tokens or 0)
+    return Usage(tokens(told.input_tokens) + cached + written, tokens(output_tokens), cached, written)

@@ -1,10 +1,11 @@
 """The caller thinks: it gets the question as a brief, and its answer comes with a later call."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from repowright_tools.llm.policy import ModelPolicy
-from repowright_tools.llm.provider import ModelReply, ModelRequest, Room
+from repowright_tools.llm.context import Room
+from repowright_tools.llm.provider import ModelReply, ModelRequest
 from repowright_tools.stage import Brief, InputRequired, Pending
 
 MAX_BRIEF_BYTES = 27 * 1024
@@ -12,31 +13,29 @@ MAX_BRIEF_BYTES = 27 * 1024
 
 
 class HostProvider:
-    """Never answers: an answer that was handed in is taken before any provider is asked."""
+    """Never answers: an answer that was handed in is taken before any provider is asked.
+
+    `submit` is the call that takes an answer: `{"tool": ..., "arguments": {...}}`.
+    """
 
     name = "host"
-    price_list = None
 
-    def __init__(self, policy: ModelPolicy) -> None:
-        del policy  # a key or a model says nothing about who sits at the other end
-
-    def model_for(self, ask: str) -> str | None:
-        del ask
-        return None
+    def __init__(self, submit: Mapping[str, Any]) -> None:
+        self._submit = dict(submit)
 
     def room(self, request: ModelRequest) -> Room:
-        rest = [request.instructions, dict(request.schema), dict(request.submit), *_feedback(request)]
+        rest = [request.instructions, dict(request.schema), self._submit, *_feedback(request)]
         return Room(MAX_BRIEF_BYTES - sum(map(_json_bytes, rest)), _json_bytes)
 
     async def reply(self, request: ModelRequest) -> ModelReply:
         brief = Brief(
             instructions=request.instructions,
-            context=request.context,
+            context="\n\n".join(request.context),
             response_schema=dict(request.schema),
             feedback=list(_feedback(request)),
-            submit=dict(request.submit),
+            submit=self._submit,
         )
-        tool = request.submit.get("tool", "the same tool")
+        tool = self._submit.get("tool", "the same tool")
         todo = "Mend the answer as `feedback` says" if brief.feedback else "Think about the brief"
         message = f"{todo}, and call {tool} with the arguments in `submit` and your answer as `submission`."
         raise InputRequired(Pending(kind="brief", message=message, brief=brief))

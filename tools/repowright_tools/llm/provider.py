@@ -1,13 +1,11 @@
-"""What a provider is: it answers one request. Rounds, checks, redaction, budget and journal are not its affair."""
+"""What a provider is: it sends one request. Rounds, checks, retries, keys, budget and journal are not its affair."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from repowright_tools.errors import ModelError
 from repowright_tools.stage import Json
-from repowright_tools.tokens import estimate_tokens
 
 
 @dataclass(frozen=True)
@@ -43,82 +41,79 @@ class ModelRequest:
         ask: name of the ask.
         number: which answer is asked for, from 1.
         instructions: our own words.
-        context: the sections, rendered.
+        context: the sections, rendered, in blocks that a provider may cache apart: first what other asks of the
+            stage have too.
         schema: JSON schema of the answer.
         exchanges: earlier answers to the same ask, oldest first.
-        submit: the call that takes an answer, where the one who thinks is the caller.
     """
 
     ask: str
     number: int
     instructions: str
-    context: str
+    context: Sequence[str]
     schema: Mapping[str, Any]
     exchanges: Sequence[Exchange] = ()
-    submit: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
 class ModelReply:
-    """What came back.
+    """An answer.
 
     Attributes:
         answer: the parsed JSON, or the text itself where it is none.
         usage: what is billed for it.
         model: who answered, as the provider calls it.
-        request_id: the provider's name for the call; None where there is none.
-        failure: why the answer cannot be used although it was paid for; None when it can.
+        request_id: the provider's name for the request; None where there is none.
     """
 
     answer: Json
     usage: Usage
     model: str | None
     request_id: str | None = None
-    failure: ModelError | None = None
 
 
-@dataclass(frozen=True)
-class Room:
-    """How much context fits: at most `limit`, as `size` measures texts."""
-
-    limit: int
-    size: Callable[[str], int]
-
-
-def tokens_beside_context(request: ModelRequest) -> int:
-    """Estimated tokens of everything in a request but its context."""
-    rest = [request.instructions, json.dumps(request.schema, ensure_ascii=False)]
-    rest += [text for exchange in request.exchanges for text in (exchange.answer, *exchange.findings)]
-    return sum(map(estimate_tokens, rest))
+Opened = Callable[[Mapping[str, str]], Awaitable[None]]
+"""Told the headers of a response, with lower-case names, as soon as they are there: also those of a refusal."""
 
 
 class Provider(Protocol):
-    """Whoever answers requests.
+    """A remote model. Constructed with the policy alone.
 
     Attributes:
         name: what results and costs call it.
-        price_list: its id in the price list; None when a call costs nothing.
+        price_list: its id in the price list; None when its prices are in none.
+        keys: credentials to choose from; `("",)` where requests are authenticated otherwise or not at all.
     """
 
     name: str
     price_list: str | None
+    keys: tuple[str, ...]
 
-    def model_for(self, ask: str) -> str | None:
-        """The model that answers this ask; None when there is none to name."""
+    def default_model(self, ask: str) -> str | None:
+        """The model that answers this ask when no setting names one; None when one has to be named."""
         ...
 
-    def room(self, request: ModelRequest) -> Room:
-        """What is left for the context of a request that has none yet."""
-        ...
-
-    async def reply(self, request: ModelRequest) -> ModelReply:
-        """Answer, whether or not the answer is any good.
+    async def send(self, request: ModelRequest, model: str, key: str, opened: Opened) -> ModelReply:
+        """Send the request once, with this key, and return the answer when it is complete.
 
         Raises:
-            InputRequired: the answer comes with a later call.
-            ModelError: there is no answer, and nothing known was billed.
+            CallFailed: there is no usable answer. Nothing else is raised, but for cancellation and by `opened`.
         """
         ...
+
+    async def count(self, request: ModelRequest, model: str, key: str) -> int | None:
+        """Input tokens of the request as the provider counts them; None when it cannot say (never raises)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give connections back."""
+        ...
+
+
+def feedback(findings: Sequence[str]) -> str:
+    """The turn that follows a refused answer."""
+    points = "\n".join(f"- {finding}" for finding in findings)
+    return f"That answer was refused. Answer again, whole, with these points mended:\n{points}"
 
 
 def parse_answer(text: str) -> Json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from repowright_tools.errors import ModelError
+from repowright_tools.llm.failure import CallFailed
 from repowright_tools.llm.policy import ModelPolicy
 
 if TYPE_CHECKING:
@@ -17,54 +17,73 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Transient(Exception):
-    """A failure that may pass by itself.
+async def retrying(
+    policy: ModelPolicy, attempt: Callable[[], Awaitable[T]], *, keys: int, waiting: Callable[[float, str], None]
+) -> T:
+    """Call `attempt`, again after each failure that may pass, and return its result.
 
-    Attributes:
-        failure: what to raise when it is not tried again.
-        wait_s: seconds that the provider asks to wait; None when it does not say.
-    """
+    A service that fails is left alone for a time that grows exponentially with jitter from `retry_initial_wait_s`, and
+    is never shorter than it asks for. A wait above `retry_max_wait_s`, or beyond the deadline of the enclosing scope,
+    is not slept: the failure is raised at once, with the time when to come back. Limits and keys are the pool's affair:
+    after a failure that blames them the next attempt asks it at once.
 
-    def __init__(self, failure: ModelError, wait_s: float | None = None) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-        self.wait_s = wait_s
-
-
-async def retrying(policy: ModelPolicy, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Call `attempt`, again after each `Transient`, and return its result.
-
-    Waits grow exponentially with jitter from `retry_initial_wait_s`, and are never shorter than the provider asks. A
-    wait above `retry_max_wait_s` is not slept: the failure is raised at once, with the time when to come back.
+    Args:
+        policy: how often, and how long at most.
+        attempt: raises CallFailed.
+        keys: how many there are; each may be refused once.
+        waiting: told of every wait before it: seconds, and why.
 
     Raises:
         ModelError: the failure of the last attempt.
     """
-    from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+    from tenacity import (
+        AsyncRetrying,
+        retry_if_exception,
+        stop_after_attempt,
+        stop_before_delay,
+        wait_exponential_jitter,
+    )
 
     backoff = wait_exponential_jitter(
         multiplier=policy.retry_initial_wait_s, max=policy.retry_max_wait_s, jitter=policy.retry_initial_wait_s
     )
+    refused = 0
+
+    def again(error: BaseException) -> bool:
+        nonlocal refused
+        if not isinstance(error, CallFailed):
+            return False
+        if error.blame == "key":
+            refused += 1
+            return refused < keys
+        return error.may_pass and (error.blame == "organisation" or (error.wait_s or 0.0) <= policy.retry_max_wait_s)
 
     def wait(state: "RetryCallState") -> float:
         error = state.outcome.exception() if state.outcome else None
-        return max(backoff(state), (error.wait_s or 0.0) if isinstance(error, Transient) else 0.0)
+        if not isinstance(error, CallFailed) or error.blame in ("organisation", "key"):
+            return 0.0
+        return max(backoff(state), error.wait_s or 0.0)
+
+    def tell(state: "RetryCallState") -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if state.upcoming_sleep and isinstance(error, CallFailed):
+            waiting(state.upcoming_sleep, error.failure.message)
 
     async def once() -> T:
         return await attempt()  # tenacity takes coroutine functions only
 
+    left_s = anyio.current_effective_deadline() - anyio.current_time()
     retries = AsyncRetrying(
         sleep=anyio.sleep,
-        stop=stop_after_attempt(policy.max_retries + 1),
+        stop=stop_after_attempt(policy.max_retries + 1) | stop_before_delay(left_s),
         wait=wait,
-        retry=retry_if_exception(
-            lambda error: isinstance(error, Transient) and (error.wait_s or 0.0) <= policy.retry_max_wait_s
-        ),
+        retry=retry_if_exception(again),
+        before_sleep=tell,
         reraise=True,
     )
     try:
         return await retries(once)
-    except Transient as last:
+    except CallFailed as last:
         if last.wait_s:
             last.failure.retry_at = datetime.now(UTC) + timedelta(seconds=last.wait_s)
         raise last.failure from last.__cause__

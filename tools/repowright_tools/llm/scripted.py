@@ -6,8 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError
 
 from repowright_tools.errors import ScriptExhausted
+from repowright_tools.llm.context import Room
 from repowright_tools.llm.policy import ModelPolicy
-from repowright_tools.llm.provider import ModelReply, ModelRequest, Room, Usage, tokens_beside_context
+from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage
+from repowright_tools.llm.tokens import request_texts
 from repowright_tools.threads import in_thread
 from repowright_tools.tokens import estimate_tokens
 
@@ -42,18 +44,13 @@ class ScriptedProvider:
     """
 
     name = "scripted"
-    price_list = None
 
     def __init__(self, policy: ModelPolicy) -> None:
         self._path = policy.model
         self._max_input_tokens = policy.max_call_input_tokens
 
-    def model_for(self, ask: str) -> str | None:
-        del ask
-        return None if self._path is None else Path(self._path).name
-
     def room(self, request: ModelRequest) -> Room:
-        return Room(self._max_input_tokens - tokens_beside_context(request), estimate_tokens)
+        return Room(self._max_input_tokens - sum(map(estimate_tokens, request_texts(request))), estimate_tokens)
 
     async def reply(self, request: ModelRequest) -> ModelReply:
         if self._path is None:
@@ -66,7 +63,7 @@ class ScriptedProvider:
                 f"number {request.number} was asked for"
             )
         entry = entries[request.number - 1]
-        return ModelReply(entry.answer, Usage(**entry.usage.model_dump()), self.model_for(request.ask))
+        return ModelReply(entry.answer, Usage(**entry.usage.model_dump()), Path(self._path).name)
 
 
 def _read(path: Path) -> Recording:

@@ -1,0 +1,52 @@
+"""What is known of model limits, shared by all processes over the database of the runs. Imports SQLAlchemy: lazily."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from repowright_server.runs.schema import limits
+from repowright_server.runs.store import Store
+from repowright_tools.llm.book import Book
+from repowright_tools.threads import in_thread
+
+T = TypeVar("T")
+_ROW = 1
+_READ = sa.select(limits.c.book).where(limits.c.id == _ROW).with_for_update()
+_REPLACE = limits.update().where(limits.c.id == _ROW)
+_ADD = limits.insert()
+
+
+class StoredLimits:
+    """The SharedState port over one row.
+
+    Its transactions do not wait for the disk, as those of the journal must: a book that a loss of power sets back is
+    learned anew.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._turn = threading.Lock()  # threads of one process wait here, where they need not poll, and not for SQLite
+
+    async def change(self, work: Callable[[Book], T]) -> T:
+        return await in_thread(self._change, work)
+
+    def _change(self, work: Callable[[Book], T]) -> T:
+        with self._turn:
+            return self._store.relaxed().transact(lambda connection: _change(connection, work))
+
+
+def _change(connection: Connection, work: Callable[[Book], T]) -> T:
+    text = connection.scalar(_READ)
+    if text is None:
+        with suppress(IntegrityError), connection.begin_nested():  # another process may make the row at this moment
+            connection.execute(_ADD, {"id": _ROW, "book": Book().dump()})
+        text = connection.scalar(_READ)
+    book = Book.load(text)
+    result = work(book)
+    connection.execute(_REPLACE, {"book": book.dump()})
+    return result
