@@ -166,8 +166,7 @@ def _linked(parsed: Mapping[str, ParsedFile]) -> Mapping[str, Mapping[str, float
 
 def _names(path: str, parsed: ParsedFile) -> FileNames:
     defined = [symbol.name for symbol in parsed.symbols if not symbol.local]
-    used = {name: len(lines) for name, lines in parsed.references.items()}
-    return FileNames(family_of(grammar_of(path) or ""), defined, used)
+    return FileNames(family_of(grammar_of(path) or ""), defined, parsed.references)
 
 
 def _baselines(

@@ -14,6 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 SHORTEST_REGISTERED = 8
@@ -45,9 +46,8 @@ def register_secret(value: str) -> None:
 def redact(text: str) -> str:
     """The text with everything that looks like a secret, placeholders included, replaced by `[redacted: kind]`."""
     text = redact_registered(text)
-    lowered = text.lower()
-    for shape in _SHAPES:
-        if any(anchor in lowered for anchor in shape.anchors):
+    for shape in _anchored(text):
+        if shape.may_be_in(text):
             text = shape.pattern.sub(shape.hide, text)
     return text
 
@@ -108,14 +108,31 @@ _INVISIBLE = re.compile(
 # --- what looks like a secret -------------------------------------------------------------------------------------
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """At first use: all of them together cost a process several milliseconds, and few texts need any."""
+    return re.compile(pattern)
+
+
 class _Shape(NamedTuple):
-    """A kind of secret. `anchors` are cheap lower-case texts, one of which occurs wherever the pattern matches."""
+    """A kind of secret. `anchors` are cheap lower-case texts, one of which occurs wherever the pattern matches.
+
+    `hint` is a cheap pattern that matches wherever `source`, the pattern itself, does; empty when there is none.
+    """
 
     kind: str
     anchors: tuple[str, ...]
-    pattern: re.Pattern[str]
+    source: str
     is_secret: Callable[[str], bool]
     hides_all: bool = True  # whether redaction hides what is no finding too
+    hint: str = ""
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return _compiled(self.source)
+
+    def may_be_in(self, text: str) -> bool:
+        return not self.hint or _compiled(self.hint).search(text) is not None
 
     def value(self, match: re.Match[str]) -> str:
         return match.group("value")
@@ -192,8 +209,9 @@ def _shape(
     is_secret: Callable[[str], bool] = _is_literal,
     *,
     hides_all: bool = True,
+    hint: str = "",
 ) -> _Shape:
-    return _Shape(kind, tuple(anchors.split()), re.compile(pattern), is_secret, hides_all)
+    return _Shape(kind, tuple(anchors.split()), pattern, is_secret, hides_all, hint)
 
 
 _SHAPES = (
@@ -250,6 +268,7 @@ _SHAPES = (
         r"[bruf]{0,2}+\\?[\"'](?P<value>[^\"'\s\\]{12,255})\\?[\"']",
         _is_random,
         hides_all=False,
+        hint=r"[\"'][^\"'\s\\]{12}",
     ),
     _shape(
         "password or token",
@@ -259,9 +278,18 @@ _SHAPES = (
         r"(?P<value>[^\"'\s\\;&|(){}$]{12,255}+)(?![^\s;&|\\\"'])",
         _is_random,
         hides_all=False,
+        hint=r"=[^\"'\s\\;&|(){}$]{12}",
     ),
 )
+_ANCHORS = tuple(dict.fromkeys(anchor for shape in _SHAPES for anchor in shape.anchors))
 _registered: tuple[str, ...] = ()
+
+
+def _anchored(text: str) -> list[_Shape]:
+    """The shapes of which an anchor is in the text."""
+    lowered = text.lower()
+    found = {anchor for anchor in _ANCHORS if anchor in lowered}
+    return [shape for shape in _SHAPES if not found.isdisjoint(shape.anchors)] if found else []
 
 
 def _kinds_by_line(text: str) -> set[tuple[int, str]]:
@@ -279,9 +307,8 @@ def _secrets_in(text: str) -> Iterator[tuple[str, int]]:
         while at >= 0:
             yield "registered secret", at
             at = text.find(form, at + len(form))
-    lowered = text.lower()
-    for shape in _SHAPES:
-        if any(anchor in lowered for anchor in shape.anchors):
+    for shape in _anchored(text):
+        if shape.may_be_in(text):
             for match in shape.pattern.finditer(text):
                 if shape.is_secret(shape.value(match)):
                     yield shape.kind, match.start("value")

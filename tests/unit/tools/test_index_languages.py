@@ -81,9 +81,13 @@ if __name__ == "__main__":
     assert signatures(parsed)["m"] == 'async def m(self, a: Arg, b: str = "x") -> Result'
     assert parsed.symbols[2].end_line == 13
     assert {"decorate", "Base", "Arg", "Result", "helper", "A", "member", "y"} <= set(parsed.references)
-    assert parsed.references["m"] == [18]
+    assert parsed.references["m"] == 1
     assert imports(parsed) == ["a.b", "os", ".x.y"]
     assert parsed.entry_line == 17
+
+
+def test_every_use_of_a_name_counts() -> None:
+    assert parse("python", b"def f(): f(x)\nf(x); f(y.z)\n").references == {"f": 3, "x": 2, "y": 1, "z": 1}
 
 
 def test_a_literal_list_of_what_a_python_module_exports_is_believed() -> None:

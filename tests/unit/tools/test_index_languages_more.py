@@ -67,6 +67,11 @@ void Foo::bar() const { other.meth(1); new Thing(2); Foo vexing(Q); }
     assert {"Base", "call", "meth", "Thing"} <= set(parsed.references)
 
 
+def test_the_access_labels_of_an_inner_class_end_with_it() -> None:
+    parsed = parse("cpp", b"class A {\n  class B { public: int x; };\n  void f();\n};\n")
+    assert outline(parsed) == ["1 class A +", "2 class A.B", "3 method A.f"]
+
+
 def test_csharp() -> None:
     parsed = parse(
         "csharp",

@@ -18,7 +18,7 @@ from repowright_tools.index.index import Index
 from repowright_tools.index.limits import Limits
 from repowright_tools.index.parse import parse
 from repowright_tools.index.parsing import Parser, ParserLost, Unread
-from repowright_tools.index.wire import dumped, loaded
+from repowright_tools.index.wire import dumped, loaded, names_in
 from support.ports import RecordedEvents
 from support.repositories import git, make_repository
 
@@ -89,6 +89,13 @@ def test_definitions_can_be_kept_without_references() -> None:
     parsed = parse("python", b"import os\ndef f(): g()\n")
     assert parsed.references
     assert loaded(dumped(parsed, references=False)) == parsed._replace(references={})
+
+
+@pytest.mark.parametrize("used", ['{"f":"many"}', '{"f":-1}', '{"f":1e999}', '["f"]', "9"])
+def test_counts_that_are_none_are_no_parse_result(used: str) -> None:
+    assert names_in('[]\t[["g"],{"f":2}]\t[]') == (["g"], {"f": 2})
+    with pytest.raises(ValueError, match="not a parse result"):
+        names_in(f'[]\t[["g"],{used}]\t[]')
 
 
 @pytest.mark.anyio

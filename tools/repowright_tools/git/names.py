@@ -3,9 +3,13 @@
 import re
 import stat
 import unicodedata
-from pathlib import Path
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from repowright_tools.errors import InvalidRef
+
+if TYPE_CHECKING:
+    from pathlib import Path  # the process that parses does without
 
 _MAX_REF_LENGTH = 200
 _MAX_PATH_LENGTH = 1024
@@ -48,7 +52,7 @@ def check_ref(name: str) -> str:
     return name
 
 
-def inside(root: Path, relative: str) -> Path:
+def inside(root: "Path", relative: str) -> "Path":
     """The absolute path of `relative` in `root`, if writing there stays in the tree and out of `.git`.
 
     Raises:
@@ -83,7 +87,12 @@ def inside(root: Path, relative: str) -> Path:
 
 def is_tree_path(path: str) -> bool:
     """Whether a path that git lists is one git itself would check out: no `..` and nothing that means `.git`."""
-    return not any(part in ("", ".", "..") or _is_git_folder(part) for part in path.split("/"))
+    return all(map(_is_tree_step, path.split("/")))
+
+
+@lru_cache(maxsize=4096)  # files share their folders
+def _is_tree_step(part: str) -> bool:
+    return part not in ("", ".", "..") and not _is_git_folder(part)
 
 
 def _is_git_folder(part: str) -> bool:

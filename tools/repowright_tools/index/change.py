@@ -45,7 +45,7 @@ def changed(graph: ReferenceGraph, files: Mapping[int, tuple[FileNames, FileName
 def _move(
     moved: Mapping[int, Counter[int]], sign: int, key: str, definers: Sequence[int], uses: Mapping[int, int]
 ) -> None:
-    links = weights_of(name_of(key), definers, uses)
+    links = weights_of(name_of(key), definers, uses, uses.values())
     for target in definers if links else ():
         for source, weight in links:
             moved[target][source] += sign * weight

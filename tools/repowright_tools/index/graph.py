@@ -4,8 +4,10 @@ import json
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import accumulate, chain, pairwise
 from math import isqrt
 from typing import NamedTuple, TypeVar
 
@@ -84,13 +86,7 @@ class ReferenceGraph:
 
     def uses_of(self, key: str) -> Mapping[int, int]:
         """How often each file uses a name."""
-        if key in self.reused:
-            return self.reused[key]
-        at = self._place(key)
-        if at is None:
-            return {}
-        row = slice(self.refer_starts[at], self.refer_starts[at + 1])
-        return dict(zip(self.referrers[row], self.uses[row], strict=True))
+        return dict(zip(*self._users(key), strict=True))
 
     def flow_to(self, key: str, share: Sequence[float]) -> float:
         """How much rank flows to each file that defines a name from those that use it.
@@ -99,18 +95,8 @@ class ReferenceGraph:
             key: the name.
             share: of each file, the rank that flows along one unit of weight.
         """
-        if key in self.reused:
-            sources: Sequence[int] = list(self.reused[key])
-            counts: Sequence[int] = list(self.reused[key].values())
-        else:
-            at = self._place(key)
-            row = slice(0, 0) if at is None else slice(self.refer_starts[at], self.refer_starts[at + 1])
-            sources, counts = self.referrers[row], self.uses[row]
-        if not sources:
-            return 0.0
-        links = zip(sources, _weights(name_of(key), self.definers_of(key), counts), strict=False)
-        definers = self.definers_of(key)
-        return sum([share[source] * weight for source, weight in links if source not in definers])
+        links = weights_of(name_of(key), self.definers_of(key), *self._users(key))
+        return sum([share[source] * weight for source, weight in links])
 
     def row(self, node: int) -> dict[int, int]:
         """Who links to a file, and how strongly."""
@@ -124,6 +110,14 @@ class ReferenceGraph:
         head = json.dumps([len(names), *map(len, columns)]).encode()
         return b"".join([head, b"\n", names, *columns])
 
+    def _users(self, key: str) -> tuple[Sequence[int], Sequence[int]]:
+        """The files that use a name, and how often each."""
+        if key in self.reused:
+            return tuple(self.reused[key]), tuple(self.reused[key].values())
+        at = self._place(key)
+        row = slice(0, 0) if at is None else slice(self.refer_starts[at], self.refer_starts[at + 1])
+        return self.referrers[row], self.uses[row]
+
     def _place(self, key: str) -> int | None:
         at = bisect_left(self.keys, key)
         return at if at < len(self.keys) and self.keys[at] == key else None
@@ -131,14 +125,12 @@ class ReferenceGraph:
     @staticmethod
     def loaded(data: bytes) -> "ReferenceGraph":
         """What was kept. Raises ValueError when it is something else."""
-        head, _, rest = data.partition(b"\n")
-        sizes: list[int] = json.loads(head)
-        if len(sizes) != len(_COLUMNS) + 2 or sum(sizes) != len(rest):
+        begin = data.find(b"\n") + 1
+        sizes: list[int] = json.loads(data[:begin])
+        if len(sizes) != len(_COLUMNS) + 2 or sum(sizes) != len(data) - begin:
             raise ValueError("not a graph")
-        pieces: list[bytes] = []
-        for size in sizes:
-            pieces.append(rest[:size])
-            rest = rest[size:]
+        ends = list(accumulate(sizes, initial=begin))
+        pieces = [data[start:end] for start, end in pairwise(ends)]
         keys = pieces[0].decode("utf-8", "surrogatepass").split("\n") if pieces[0] else []
         graph = reference_graph(())
         graph.keys, graph.rank = keys, array("d", pieces[-1])
@@ -147,21 +139,33 @@ class ReferenceGraph:
         return graph
 
 
-def weights_of(name: str, definers: Sequence[int], uses: Mapping[int, int]) -> list[tuple[int, int]]:
+def weights_of(
+    name: str, definers: Sequence[int], users: Iterable[int], counts: Iterable[int]
+) -> list[tuple[int, int]]:
     """Each file whose uses of a name make links, and the weight of its link to every one of the definers.
 
     A file that defines the name itself means its own; a name defined in many places says less of each.
     """
-    links = zip(uses, _weights(name, definers, uses.values()), strict=False)
-    return [(source, weight) for source, weight in links if source not in definers]
-
-
-def _weights(name: str, definers: Sequence[int], counts: Iterable[int]) -> list[int]:
-    """The weight of each link by how often its file uses the name; none when the name links nothing."""
     if not 0 < len(definers) <= MAX_DEFINERS:
         return []
-    unit, parts = _UNIT if _is_telling(name) else _UNIT // 5, 100 * len(definers)
-    return [unit * isqrt(count * 10_000) // parts or 1 for count in counts]
+    weights = map(_weights(_is_telling(name), len(definers)).__getitem__, counts)
+    return [link for link in zip(users, weights, strict=True) if link[0] not in definers]
+
+
+class _Weights(dict[int, int]):
+    """The weight of a link by how often its file uses the name, found at first use."""
+
+    def __init__(self, unit: int, definers: int) -> None:
+        self._unit, self._parts = unit, 100 * definers
+
+    def __missing__(self, count: int) -> int:
+        self[count] = weight = self._unit * isqrt(count * 10_000) // self._parts or 1
+        return weight
+
+
+@cache  # few and small: all counts of a repository together are less than its size
+def _weights(telling: bool, definers: int) -> _Weights:
+    return _Weights(_UNIT if telling else _UNIT // 5, definers)
 
 
 def _is_telling(name: str) -> bool:
@@ -179,7 +183,7 @@ def reference_graph(files: Iterable[FileNames]) -> ReferenceGraph:
         files: in the order of their paths. Names of one language family never link to another's.
     """
     definers_by_family: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    uses_by_family: defaultdict[str, defaultdict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    uses_by_family: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     shown = array("I")
     for node, names in enumerate(files):
         shown.append(len(names.defined))
@@ -187,34 +191,48 @@ def reference_graph(files: Iterable[FileNames]) -> ReferenceGraph:
         for name in dict.fromkeys(names.defined):
             definers_of[name].append(node)
         for name, count in names.used.items():
-            uses_of[name][node] = count
+            row = uses_of[name]
+            row += (node, count)
     definers, uses = _keyed(definers_by_family), _keyed(uses_by_family)
-    rows: list[defaultdict[int, int]] = [defaultdict(int) for _ in shown]
     keys = sorted({*definers, *uses})
-    for key in keys:
-        links = weights_of(name_of(key), definers.get(key, ()), uses.get(key, {}))
-        for target in definers[key] if links else ():
-            row = rows[target]
-            for source, weight in links:
-                row[source] += weight
     define_starts, all_definers = _packed([definers.get(key, ()) for key in keys])
-    refer_starts, referrers = _packed([uses.get(key, ()) for key in keys])
-    starts, sources = _packed([sorted(row) for row in rows])
+    use_starts, pairs = _packed([uses.get(key, ()) for key in keys])
+    rows = _rows(len(shown), definers, uses)
+    starts, sources = _packed(rows)
     graph = ReferenceGraph(
         keys=keys,
         define_starts=define_starts,
         definers=all_definers,
-        refer_starts=refer_starts,
-        referrers=referrers,
-        uses=array("I", [count for key in keys for count in uses.get(key, {}).values()]),
+        refer_starts=array("I", [start // 2 for start in use_starts]),
+        referrers=pairs[::2],
+        uses=pairs[1::2],
         starts=starts,
         sources=sources,
-        weights=array("I", [row[source] for row in rows for source in sorted(row)]),
+        weights=array("I", chain.from_iterable([row.values() for row in rows])),
         out=_summed(rows),
         shown=shown,
     )
     graph.rank = array("d", pagerank(graph.links()))
     return graph
+
+
+def _rows(count: int, definers: Mapping[str, Sequence[int]], uses: Mapping[str, Sequence[int]]) -> list[dict[int, int]]:
+    """For each file who links to it, ascending, and how strongly.
+
+    Args:
+        count: of files.
+        definers: the files that define a name, by its key.
+        uses: a file that uses it, how often, the next file, how often, and so on.
+    """
+    rows: list[defaultdict[int, int]] = [defaultdict(int) for _ in range(count)]
+    for key, targets in definers.items():
+        used = uses.get(key)
+        links = weights_of(name_of(key), targets, used[::2], used[1::2]) if used else ()
+        for target in targets if links else ():
+            row = rows[target]
+            for source, weight in links:
+                row[source] += weight
+    return [dict(sorted(row.items())) for row in rows]
 
 
 def _keyed(by_family: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
@@ -230,17 +248,13 @@ def name_of(key: str) -> str:
 
 
 def _summed(rows: Sequence[Mapping[int, int]]) -> "array[int]":
-    out = array("I", [0]) * len(rows)
+    out = [0] * len(rows)
     for row in rows:
         for source, weight in row.items():
             out[source] += weight
-    return out
+    return array("I", out)
 
 
-def _packed(rows: Sequence[Iterable[int]]) -> tuple["array[int]", "array[int]"]:
+def _packed(rows: Sequence[Collection[int]]) -> tuple["array[int]", "array[int]"]:
     """Rows one after another, and where each begins."""
-    starts, values = array("I", [0]), array("I")
-    for row in rows:
-        values.extend(row)
-        starts.append(len(values))
-    return starts, values
+    return array("I", accumulate(map(len, rows), initial=0)), array("I", chain.from_iterable(rows))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Connection
 
+from repowright_tools.index.forms import Depth
 from repowright_tools.index.limits import Limits
 from repowright_tools.index.store import IndexStore
 from repowright_tools.index.table import ID_BYTES, FileTable
@@ -34,6 +35,7 @@ class Scanned:
         read: how many files were opened.
         parsed: how many parse results were made.
         sweeps: how often the store had dropped what no tree held, when it was asked for this one.
+        depth: how deep each file is looked into, when that was found out for all of them just now.
     """
 
     key: str
@@ -46,6 +48,7 @@ class Scanned:
     read: int = 0
     parsed: int = 0
     sweeps: int = 0
+    depth: Depth | None = None
 
 
 class Swept(Exception):

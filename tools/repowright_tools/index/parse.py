@@ -17,8 +17,11 @@ from __future__ import annotations
 import os
 import re
 from bisect import bisect_right
+from collections import Counter
 from functools import cache
-from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from repowright_tools.index.languages import grammar_named
@@ -26,6 +29,7 @@ from repowright_tools.index.symbols import Found, Symbol, line_of, symbols, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from types import ModuleType
 
     from tree_sitter import Node, Parser, QueryCursor
 
@@ -37,6 +41,7 @@ _MAX_LIST = 100_000
 _MATCH_LIMIT = 1 << 12
 _QUERIES = os.path.join(os.path.dirname(__file__), "queries")  # noqa: PTH118, PTH120 # pathlib costs start-up time
 _ONCE = "; Once"  # what comes after this line in a query begins at the root: it is not tried at every node
+_BEGIN, _SPAN = attrgetter("start_byte"), attrgetter("start_byte", "end_byte")
 _QUOTED = re.compile(rb"[\"']([^\"'\n\\]{1,120})[\"']")
 
 
@@ -52,14 +57,14 @@ class ParsedFile(NamedTuple):
 
     Attributes:
         symbols: in the order of the file.
-        references: the lines on which a name is used, sorted, by name.
+        references: how often a name is used, by name.
         imports: by line.
         package: the package or namespace it says it belongs to (Go, Java, Kotlin, C#, PHP).
         entry_line: the line of `if __name__ == "__main__"`, or None.
     """
 
     symbols: list[Symbol]
-    references: dict[str, list[int]]
+    references: dict[str, int]
     imports: list[Import]
     package: str | None = None
     entry_line: int | None = None
@@ -103,24 +108,14 @@ def parse(grammar: str, data: bytes) -> ParsedFile:
     )
 
 
-def _references(nodes: Sequence[Node], data: bytes, defined: set[int]) -> dict[str, list[int]]:
-    """Lines by name. There are far more of these than of anything else: as little as possible is done for each."""
-    lines: dict[bytes, list[int]] = {}
-    for node in nodes:
-        start = node.start_byte
-        if start not in defined:
-            raw = data[start : node.end_byte]
-            if raw in lines:
-                lines[raw].append(node.start_point[0])
-            else:
-                lines[raw] = [node.start_point[0]]
-    references: dict[str, list[int]] = {}
-    for raw, rows in lines.items():
-        at = [rows[0] + 1] if len(rows) == 1 else sorted({row + 1 for row in rows})
+def _references(nodes: Sequence[Node], data: bytes, defined: set[int]) -> dict[str, int]:
+    """Uses by name. There are far more of these than of anything else: as little as possible is done for each."""
+    if defining := defined.intersection(map(_BEGIN, nodes)):
+        nodes = [node for node in nodes if node.start_byte not in defining]
+    references: dict[str, int] = {}
+    for raw, count in Counter([data[start:end] for start, end in map(_SPAN, nodes)]).items():
         name = raw[:_MAX_NAME].decode("utf-8", "replace")
-        if name in references:  # long names that begin alike, or with bytes that are no text
-            at = sorted({*at, *references[name]})
-        references[name] = at
+        references[name] = references.get(name, 0) + count  # long names may begin alike
     references.pop("", None)  # a parser puts an empty name where one is missing
     return references
 
@@ -130,7 +125,7 @@ def _compiled(name: str) -> _Compiled:
     from tree_sitter import Language, Parser, Query, QueryCursor
 
     grammar, _ = grammar_named(name)
-    capsule: object = getattr(import_module(grammar.package), grammar.function)()
+    capsule: object = getattr(_binding(grammar.package), grammar.function)()
     language = Language(capsule)
     everywhere = once = ""
     for file in grammar.queries:
@@ -145,6 +140,19 @@ def _compiled(name: str) -> _Compiled:
     if once:
         cursors[1].set_max_start_depth(0)
     return _Compiled(Parser(language), cursors[0], cursors[1] if once else None, definitions)
+
+
+def _binding(package: str) -> ModuleType:
+    """The compiled part of a grammar's package. The package around it has functions for tools that highlight, and
+    what it imports for them takes as long as a small file.
+    """
+    around = PathFinder.find_spec(package)
+    spec = around and PathFinder.find_spec("_binding", around.submodule_search_locations or [])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{package} is not installed", name=package)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _imports(captures: dict[str, list[Node]]) -> Iterator[Import]:

@@ -4,11 +4,13 @@ import os
 import stat
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from repowright_tools.git.names import is_tree_path
+
+if TYPE_CHECKING:
+    from pathlib import Path  # the process that parses does without: it costs more than a small file
 
 Refusal = Literal["symlink", "submodule", "special_file", "unreadable", "missing", "oversized"]
 
@@ -31,7 +33,7 @@ class TreeReader:
     lead out of the tree; opening step by step with O_NOFOLLOW leaves no such gap. Not for use by several threads.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: "Path | str") -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._folder: bytes = b""
         self._folder_fd = self._root  # of the last file: neighbours in a sorted list share it

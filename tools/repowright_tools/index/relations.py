@@ -124,11 +124,12 @@ class Relations:
 
     def mapped(self) -> Mapped:
         """What maps are made from."""
+        families = {form: family_of(form.removesuffix(TAGS)) for form in {form for _, form in self._nodes}}
         return Mapped(
             paths=lambda: self._text_paths,
             files=len(self._table.names) - self._table.refused,
             nodes=self._paths,
-            families=[family_of(form.removesuffix(TAGS)) for _, form in self._nodes],
+            families=[families[form] for _, form in self._nodes],
             graph=self._graph,
             symbols=self.symbols_of,
         )
@@ -202,9 +203,11 @@ class Relations:
         return nodes, now
 
     def _from_nothing(self) -> tuple[list[_Node], ReferenceGraph]:
-        # As the scan did: files that are left out for what they hold count, for nobody knew when they were read.
-        places = [place for place in range(len(self._table.names)) if self._table.size(place) != NO_SIZE]
-        depth = depth_of(self._table, places, self._limits)
+        depth = self._scanned.depth
+        if depth is None:
+            # As the scan does: files that are left out for what they hold count, for nobody knew when they were read.
+            places = [place for place in range(len(self._table.names)) if self._table.size(place) != NO_SIZE]
+            depth = depth_of(self._table, places, self._limits)
         nodes = [(place, form) for place, form in depth.forms.items() if self._table.reason(place) is None]
         graph = reference_graph(self._names([(self._table.id(place), form) for place, form in nodes]))
         parts = {

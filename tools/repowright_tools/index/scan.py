@@ -124,6 +124,7 @@ async def _scan_with(
         len(stale),
         scanning.parsed,
         kept.sweeps,
+        scanning.depth,
     )
     await in_thread(store.write, lambda db: keep_tree(db, scanned))
     return scanned
@@ -156,6 +157,11 @@ class _Scanning:
     @property
     def source_bytes(self) -> int:
         return self._depth.source_bytes
+
+    @property
+    def depth(self) -> Depth | None:
+        """See `Scanned`."""
+        return self._depth if self._whole else None
 
     def forms(self) -> list[str]:
         """The forms of most files, when all were looked at."""

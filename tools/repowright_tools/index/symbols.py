@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,7 +54,7 @@ class Symbol(NamedTuple):
 class _Definition:
     """A definition with what was found inside of it."""
 
-    __slots__ = ("body", "end", "kind", "names", "node", "only_top", "receiver", "start")
+    __slots__ = ("body", "encloses", "end", "kind", "names", "node", "only_top", "receiver", "start")
 
     def __init__(self, start: int, end: int, kind: str, only_top: bool, node: Node) -> None:
         self.start, self.end, self.node = start, end, node
@@ -61,6 +62,7 @@ class _Definition:
         self.names: list[Node] = []
         self.body: Node | None = None
         self.receiver = ""
+        self.encloses = False  # whether another one begins inside of it
 
 
 class Found:
@@ -111,6 +113,8 @@ class Found:
                 result.append(definition)
                 stack.append(definition)
         self._attach(parts, at, 1 << 62, stack, seen)
+        for definition, following in pairwise(result):
+            definition.encloses = following.start < definition.end
         return result
 
     @staticmethod
@@ -181,20 +185,23 @@ def symbols(found: Found, language: Language, data: bytes) -> list[Symbol]:
             if definition.receiver:
                 scope = f"{scope}.{definition.receiver}" if scope else definition.receiver
             row = definition.node.start_point[0]
-            doc_line = _doc_line(definition, data, language.docs) if row != last_row else None
+            body = definition.body or definition.node.child_by_field_name("body")
+            doc_line = _doc_line(definition, body, data, language.docs) if row != last_row else None
             last_row = row  # a comment above a line belongs to the first of what the line defines
             end_line = definition.node.end_point[0] + 1
             reachable = exported
             for node in definition.names:
-                name, name_start = text_of(node), node.start_byte
+                name_start, name_end = node.byte_range
+                name = data[name_start : min(name_end, name_start + _MAX_NAME)].decode("utf-8", "replace")
                 if reachable:
                     head = data[max(start, name_start - _MAX_HEAD) : name_start].decode("utf-8", "replace")
                     access = exports.access(name, start, outer)
                     exported = language.exported(name, head, outer.kind if outer else "", access)
                 line = node.start_point[0] + 1
-                signature = _signature(definition, node, data)
+                signature = _signature(definition, body, name_start, name_end, data)
                 result.append(Symbol(name, kind, signature, line, end_line, scope, local, doc_line, exported))
-        stack.append(_Enclosing(definition, kind, outer, exported=exported))
+        if definition.encloses or labels:
+            stack.append(_Enclosing(definition, kind, outer, exported=exported))
     return result
 
 
@@ -224,21 +231,19 @@ class _Exports:
         return outer.access if outer else ""
 
 
-def _signature(definition: _Definition, name: Node, data: bytes) -> str:
+def _signature(definition: _Definition, body: Node | None, name_start: int, name_end: int, data: bytes) -> str:
     """The definition from the line of its name up to its body, or that line, on one line."""
-    node, name_start = definition.node, name.start_byte
+    node = definition.node
     # What stands on lines above the name is decoration: annotations, attributes.
     line_start = data.rfind(b"\n", max(0, name_start - _MAX_LINE), name_start) + 1
     start = max(definition.start, line_start)
     if 0 < start - line_start < _MAX_HEAD and data[line_start:start].replace(b" ", b"").isalpha():
         start = line_start  # `export const`, `type`
     limit = min(definition.end, start + 4 * _MAX_SIGNATURE)
-    name_end = name.end_byte
-    body = None
-    if definition.kind not in _VALUES:
-        body = definition.body or node.child_by_field_name("body")
-        if body is None and (inner := node.child_by_field_name("value") or node.child_by_field_name("right")):
-            body = inner.child_by_field_name("body")
+    if definition.kind in _VALUES:
+        body = None
+    elif body is None and (inner := node.child_by_field_name("value") or node.child_by_field_name("right")):
+        body = inner.child_by_field_name("body")
     if body is not None and body.start_byte > name_end:
         end = min(body.start_byte, limit)
     else:
@@ -268,21 +273,21 @@ def _without_comments(node: Node, data: bytes, start: int, end: int) -> bytes:
     return b"".join([*kept, data[start:end]])
 
 
-def _doc_line(definition: _Definition, data: bytes, docs: Docs) -> int | None:
+def _doc_line(definition: _Definition, body: Node | None, data: bytes, docs: Docs) -> int | None:
     if docs.in_body:
-        return _docstring_line(definition.node) if definition.kind not in _VALUES else None
+        return _docstring_line(body) if body and definition.kind not in _VALUES else None
     return _comment_line(data, definition.start, definition.node.start_point[0] + 1, docs)
 
 
-def _docstring_line(node: Node) -> int | None:
-    body = node.child_by_field_name("body")
-    count = min(body.named_child_count, 20) if body else 0
-    statements = (body.named_child(at) for at in range(count) if body)
-    first = next((statement for statement in statements if statement and statement.type != "comment"), None)
-    if first and first.type == "expression_statement" and first.named_child_count == 1:
-        inner = first.named_children[0]
-        if inner.type in {"string", "concatenated_string"}:
-            return line_of(inner)
+def _docstring_line(body: Node) -> int | None:
+    for at in range(min(body.named_child_count, 20)):
+        statement = body.named_child(at)
+        kind = statement.type
+        if kind == "expression_statement" and statement.named_child_count == 1:
+            inner = statement.named_child(0)
+            return line_of(inner) if inner.type in {"string", "concatenated_string"} else None
+        if kind != "comment":
+            return None
     return None
 
 

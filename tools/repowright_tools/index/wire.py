@@ -1,9 +1,11 @@
 """What a parser found in a file, as text: how it travels between processes and how it is kept.
 
-Two pieces of JSON with a tab between them, so that definitions can be read without the rest.
+Three pieces of JSON with tabs between them, so that each can be read without the rest: the definitions; the names among
+them that others can name, and how often which name is used, which is what makes the graph; and the rest.
 """
 
 import json
+from array import array
 from typing import Any
 
 from repowright_tools.index.parse import Import, ParsedFile, Symbol
@@ -11,13 +13,11 @@ from repowright_tools.index.parse import Import, ParsedFile, Symbol
 TAGS = "-tags"
 """Ends the form of a file, which is else the grammar that parses it, when only its definitions are kept."""
 
-_NAME, _LOCAL = Symbol._fields.index("name"), Symbol._fields.index("local")
-
 
 def dumped(parsed: ParsedFile, *, references: bool = True) -> str:
     """One line; without `references`, those are left out."""
-    rest = [parsed.references if references else {}, parsed.imports, parsed.package, parsed.entry_line]
-    return f"{_json(parsed.symbols)}\t{_json(rest)}"
+    names = [[symbol.name for symbol in parsed.symbols if not symbol.local], parsed.references if references else {}]
+    return "\t".join(map(_json, (parsed.symbols, names, parsed[2:])))
 
 
 def loaded(text: str) -> ParsedFile:
@@ -26,11 +26,12 @@ def loaded(text: str) -> ParsedFile:
     Raises:
         ValueError: the text is something else.
     """
-    symbols, _, rest = text.partition("\t")
     try:
-        references, imports, package, entry_line = json.loads(rest)
-        return ParsedFile(loaded_symbols(symbols), references, [Import(*row) for row in imports], package, entry_line)
-    except (TypeError, RecursionError) as error:
+        symbols, names, rest = text.split("\t")
+        imports, package, entry_line = json.loads(rest)
+        found = [Import(*row) for row in imports]
+        return ParsedFile(loaded_symbols(symbols), json.loads(names)[1], found, package, entry_line)
+    except (TypeError, IndexError, KeyError, RecursionError) as error:
         raise ValueError("not a parse result") from error
 
 
@@ -48,12 +49,12 @@ def names_in(text: str) -> tuple[list[str], dict[str, int]]:
     Raises:
         ValueError: the text is no parse result.
     """
-    symbols, _, rest = text.partition("\t")
     try:
-        defined = [row[_NAME] for row in json.loads(symbols) if not row[_LOCAL]]
-        return defined, {name: len(lines) for name, lines in json.loads(rest)[0].items()}
-    except (TypeError, IndexError, AttributeError, RecursionError) as error:
+        defined, used = json.loads(text.split("\t")[1])
+        array("I", used.values())  # TypeError, OverflowError: these are no counts
+    except (TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise ValueError("not a parse result") from error
+    return defined, used
 
 
 def _json(value: Any) -> str:

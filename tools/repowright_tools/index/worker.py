@@ -16,7 +16,6 @@ import resource
 import sys
 from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 from typing import BinaryIO
 
 from repowright_tools.index.blob import blob_id
@@ -58,7 +57,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         if "files" not in request:
             continue
         known = set(request.get("known", known))
-        with TreeReader(Path(request["root"])) as reader:
+        with TreeReader(request["root"]) as reader:
             facts, parses = _read(reader, request["files"], request["limit"], known)
         answer = "\n".join([json.dumps(facts), *parses]).encode()
         answers.write(len(answer).to_bytes(8, "big") + answer)
@@ -109,10 +108,10 @@ def without_secrets(parsed: ParsedFile) -> ParsedFile:
     joined = "\n".join([*signatures, *random, *(item.target for item in parsed.imports), parsed.package or ""])
     if redact(joined) == joined:
         return parsed
-    references: dict[str, list[int]] = {}
-    for name, lines in parsed.references.items():  # two names may be the same when they are hidden
+    references: dict[str, int] = {}
+    for name, count in parsed.references.items():  # two names may be the same when they are hidden
         hidden = redact(name)
-        references[hidden] = sorted({*references.get(hidden, ()), *lines})
+        references[hidden] = references.get(hidden, 0) + count
     return parsed._replace(
         symbols=[
             symbol._replace(signature=redact(symbol.signature), name=redact(symbol.name), scope=redact(symbol.scope))

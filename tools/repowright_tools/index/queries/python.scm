@@ -4,8 +4,7 @@
 
 ; References
 (call function: (identifier) @reference)
-(attribute attribute: (identifier) @reference)
-(attribute object: (identifier) @reference)
+(attribute (identifier) @reference)
 (decorator (identifier) @reference)
 (argument_list (identifier) @reference)
 (keyword_argument value: (identifier) @reference)
@@ -24,24 +23,23 @@
 (import_from_statement module_name: (_) @import (wildcard_import))
 
 ; Once
-(module (expression_statement (assignment left: (identifier) @name) @definition.constant))
-(module (expression_statement (assignment left: (pattern_list (identifier) @name)) @definition.constant))
-(module (if_statement consequence: (block (expression_statement (assignment left: (identifier) @name) @definition.constant))))
-(module (if_statement
-  alternative: (_ body: (block (expression_statement (assignment left: (identifier) @name) @definition.constant)))))
-(module (try_statement body: (block (expression_statement (assignment left: (identifier) @name) @definition.constant))))
-(module (try_statement
-  (_ (block (expression_statement (assignment left: (identifier) @name) @definition.constant)))))
-(module (type_alias_statement left: (type (identifier) @name)) @definition.type)
-(module (type_alias_statement left: (type (generic_type (identifier) @name))) @definition.type)
+; `_` where no other node can stand: every parent that is named takes its time when the query is made.
+(module (_ (assignment left: (identifier) @name) @definition.constant))
+(module (_ (assignment left: (pattern_list (identifier) @name)) @definition.constant))
+(module (if_statement consequence: (_ (_ (assignment left: (identifier) @name) @definition.constant))))
+(module (if_statement alternative: (_ body: (_ (_ (assignment left: (identifier) @name) @definition.constant)))))
+(module (try_statement body: (_ (_ (assignment left: (identifier) @name) @definition.constant))))
+(module (try_statement (_ (block (_ (assignment left: (identifier) @name) @definition.constant)))))
+(module (type_alias_statement left: (_ (identifier) @name)) @definition.type)
+(module (type_alias_statement left: (_ (generic_type (identifier) @name))) @definition.type)
 ; What can be named from outside
 (module
-  (expression_statement
+  (_
     (assignment left: (identifier) @export.variable right: [(list) (tuple)] @export.list)
     (#eq? @export.variable "__all__")))
 ; Entry points
 (module
   (if_statement
-    condition: (comparison_operator (identifier) @entry.variable (string) @entry.value)) @entry
+    condition: (_ (identifier) @entry.variable (string) @entry.value)) @entry
   (#eq? @entry.variable "__name__")
   (#match? @entry.value "^.__main__.$"))
