@@ -84,6 +84,9 @@ class Adapters:
             pids=s.sandbox_pids,
             timeout_s=s.testing_timeout,
             ca_bundle=s.sandbox_ca_bundle,
+            runtime=s.sandbox_runtime,
+            indexes={each.partition("=")[0]: each.partition("=")[2] for each in _revealed(s.sandbox_indexes)},
+            index_hosts=s.sandbox_index_hosts,
             host=s.docker_host,
         )
         return build_sandbox(s.sandbox_backend, policy)

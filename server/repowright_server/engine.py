@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.abc
@@ -108,11 +109,13 @@ class Engine:
             await self.adapters.aclose()
 
     def _hide_secrets(self) -> None:
-        keys = (*self.settings.anthropic_api_key, *self.settings.openai_api_key, self.settings.github_token)
-        for secret in filter(None, keys):
+        settings = self.settings
+        keys = [each for each in (*settings.anthropic_api_key, *settings.openai_api_key, settings.github_token) if each]
+        passwords = [urlsplit(each.get_secret_value().partition("=")[2]).password for each in settings.sandbox_indexes]
+        for secret in (*(key.get_secret_value() for key in keys), *filter(None, passwords)):
             from repowright_tools.secrets import register_secret
 
-            register_secret(secret.get_secret_value())
+            register_secret(secret)
 
     async def _make_dispatcher(self) -> "Dispatcher":
         await in_thread(import_module, "repowright_server.runs.dispatch")  # SQLAlchemy is heavy: not on the loop

@@ -8,6 +8,7 @@ import ast
 import os
 import re
 import textwrap
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeGuard
@@ -43,14 +44,24 @@ def _stages(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("give an http or https address, such as https://HOST/api/v3")
-    return value
+    with suppress(ValueError):  # as of a port that is no number, which only its use shows
+        parts = urlsplit(value)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return value
+    raise ValueError("give an http or https address, such as https://HOST/path")
+
+
+def _indexes(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for value in values:
+        tool, separator, url = value.get_secret_value().partition("=")
+        if not separator or tool not in ("pip", "npm", "go") or not urlsplit(url).hostname:
+            raise ValueError("give pip=URL, npm=URL or go=URL")
+    return values
 
 
 List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 Size = Annotated[int, BeforeValidator(_bytes)]
 
 
@@ -62,7 +73,9 @@ def home_folder() -> Path:
 class Settings(BaseSettings):
     """Everything an operator can set. Names are those of the environment variables, in capitals."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     llm_provider: str = "anthropic"
     """Who thinks: `anthropic`; `bedrock` or `vertex`, Claude by those clouds' own credentials; `openai`, any compatible
@@ -78,11 +91,11 @@ class Settings(BaseSettings):
     anthropic_api_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
     """API key of the provider `anthropic`; several, separated by commas, are used together. Limits are counted for
     each organisation, so that keys of one organisation add nothing to them."""
-    anthropic_base_url: str | None = None
+    anthropic_base_url: WebAddress | None = None
     """Where the Messages API is, when not at its usual place."""
     openai_api_key: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = ()
     """API key of the provider `openai`; not needed where OPENAI_BASE_URL is an endpoint without keys."""
-    openai_base_url: str | None = None
+    openai_base_url: WebAddress | None = None
     """A compatible endpoint, such as http://localhost:11434/v1 for Ollama; unset, OpenAI's own."""
     max_run_cost_usd: float | None = Field(default=None, gt=0)
     """Most a run may cost, in US dollars; unset means no limit. A call that could exceed it is not made."""
@@ -108,7 +121,7 @@ class Settings(BaseSettings):
 
     github_token: SecretStr | None = None
     """Token for clones, pushes and pull requests on the forge; needs contents and pull requests: write."""
-    github_base_url: Annotated[str, AfterValidator(_web_address)] = "https://api.github.com"
+    github_base_url: WebAddress = "https://api.github.com"
     """REST API of the forge; for GitHub Enterprise `https://HOST/api/v3`."""
     allowed_repositories: List = ()
     """Repositories that may be pushed to, separated by commas: owner/name, host/owner/name, or the absolute path
@@ -155,6 +168,13 @@ class Settings(BaseSettings):
     """Most seconds any test run may take, whatever its `timeout_s` asks for."""
     sandbox_ca_bundle: Folder | None = None
     """CA certificates (PEM file) that the install phase trusts, for networks behind a TLS proxy."""
+    sandbox_indexes: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_indexes)] = ()
+    """Package indexes of your own, separated by commas: pip=URL, npm=URL, go=URL, with user and password where needed.
+    Installations reach these and the public indexes, and nothing else; they never see the password."""
+    sandbox_index_hosts: List = ()
+    """Further hosts that installations may reach over https, separated by commas."""
+    sandbox_runtime: str | None = None
+    """A stronger runtime that the engine has, such as runsc; unset, its own. There is no fallback from it."""
     docker_host: str | None = None
     """Engine to use, as for the docker command; unset, the local one."""
 

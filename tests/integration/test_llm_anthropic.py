@@ -1,7 +1,9 @@
 """The Messages API as a client sees it: what is sent, what is repeated, and what each failure becomes."""
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
@@ -12,7 +14,7 @@ import anyio.lowlevel
 import pytest
 
 from fakes.messages_api import MessagesApi
-from fakes.messages_asks import Thinker, Word, quick_policy, word_ask
+from fakes.messages_asks import SUBMIT, Handed, Thinker, Word, quick_policy, word_ask
 from fakes.messages_script import Break, Hang, Raw, Refuse, Say, StreamError
 from repowright_tools.errors import (
     AnswerMalformed,
@@ -31,7 +33,9 @@ from repowright_tools.errors import (
     RequestRefused,
 )
 from repowright_tools.events import ModelCallEvent, ModelWaitEvent
-from repowright_tools.stage import Section
+from repowright_tools.llm.factory import Models
+from repowright_tools.stage import InputRequired, Section
+from support.ports import MemoryJournal
 
 pytestmark = pytest.mark.anyio
 WORD = {"word": "yes"}
@@ -262,9 +266,7 @@ async def test_a_call_that_is_cancelled_says_so(api: MessagesApi) -> None:
         await anyio.to_thread.run_sync(api.wait_for, 1)
         group.cancel_scope.cancel()
 
-    event = thinker.events.events[-1]
-    assert isinstance(event, ModelCallEvent)
-    assert event.status == "CANCELLED"
+    assert [event.status for event in thinker.events.events if isinstance(event, ModelCallEvent)] == ["CANCELLED"]
 
 
 @pytest.mark.parametrize("stall", [Hang(), Hang(after='{"word": ')], ids=["before headers", "mid-answer"])
@@ -362,3 +364,36 @@ async def test_a_resumed_attempt_pays_for_no_answer_that_was_journalled(api: Mes
     assert answer.value.word == "yes"
     assert api.billed == 2
     assert len(api.calls) == 3
+
+
+@pytest.mark.parametrize("text", ["[" * 700 + "]" * 700, '{"word": 1e999}'], ids=["too deep", "too large a number"])
+async def test_an_answer_that_could_not_be_written_down_is_refused_and_mended(api: MessagesApi, text: str) -> None:
+    """It was paid for: nothing may trip over it, and the journal must stay JSON."""
+    api.answers["Word"] = [Say(text=text), WORD]
+
+    answer = await Thinker(quick_policy(api.url)).think(word_ask())
+
+    assert answer.value.word == "yes"
+    assert ["not valid JSON" in each.findings[0] for each in answer.rejected] == [True]
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "host"])
+async def test_events_are_emitted_where_they_are_listened_to(api: MessagesApi, provider: str) -> None:
+    """Sinks wake those who wait, which no other thread may do."""
+    api.reply = lambda asked: WORD
+    told: dict[str, int] = {}
+
+    class Sink:
+        def emit(self, event: object) -> None:
+            told[type(event).__name__] = threading.get_ident()
+
+    models = Models(quick_policy(api.url, provider=provider, max_call_input_tokens=3_000))
+    model = models.model(
+        stage="plan_feature", run="r", journal=MemoryJournal(), events=Sink(), submissions=Handed(), submit=SUBMIT
+    )
+    with suppress(InputRequired):
+        await model.think(word_ask(Section("Question", "Which?"), Section("Much", "word of words\n" * 9_000)))
+    await models.aclose()
+
+    assert "ContextShortenedEvent" in told
+    assert set(told.values()) == {threading.get_ident()}

@@ -115,7 +115,10 @@ async def test_changes_of_two_processes_are_one_after_the_other(tmp_path: Path) 
 
 
 def test_two_processes_on_one_state_are_refused_no_more_often_than_one(tmp_path: Path) -> None:
-    """Three keys of one organisation, and a bucket that holds ten: a hundred requests want to be sent at once."""
+    """Three keys of one organisation, and a bucket that holds ten: fifty requests want to be sent at once.
+
+    20 a second, so that a busy machine, which delays what was sent in time, does not fill the bucket by itself.
+    """
     refused: list[int] = []
     for processes in (1, 2):
         home = tmp_path / str(processes)
@@ -123,11 +126,11 @@ def test_two_processes_on_one_state_are_refused_no_more_often_than_one(tmp_path:
         with MessagesApi() as api:
             api.organisations = dict.fromkeys(limits_process.KEYS, "org-a")
             api.reply = lambda asked: {"word": "yes"}
-            api.limit("org-a", requests_per_minute=6000, burst={"requests": 10})
-            run_together([home] * processes, api.url, 100 // processes)
-            assert len(api.calls) - api.refused_429 == 100
+            api.limit("org-a", requests_per_minute=1200, burst={"requests": 10})
+            run_together([home] * processes, api.url, 50 // processes)
+            assert len(api.calls) - api.refused_429 == 50
             refused.append(api.refused_429)
 
     alone, together = refused
     assert together <= max(alone, 1), refused
-    assert max(refused) <= 2, "2% of the requests"
+    assert max(refused) <= 1, "2% of the requests"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import anyio
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from fakes.messages_api import MessagesApi
 from repowright_tools.errors import ModelError, NoApiKey, ProviderMissing
 from repowright_tools.llm.clients import Clients
+from repowright_tools.llm.failure import CallFailed
 from repowright_tools.llm.openai import OpenAIProvider
 from repowright_tools.llm.policy import Endpoint, ModelPolicy
 from repowright_tools.llm.provider import Usage
@@ -161,3 +163,14 @@ def test_importing_and_making_providers_loads_no_sdk() -> None:
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+async def test_a_library_that_is_broken_is_a_failure_that_costs_nothing_and_blames_no_key() -> None:
+    def broken(key: str) -> NoReturn:
+        raise OSError("a library of the system is gone")
+
+    with pytest.raises(CallFailed, match="OSError") as raised:
+        await Clients(broken).of("one")
+
+    assert isinstance(raised.value.failure, ProviderMissing)
+    assert (raised.value.blame, raised.value.may_pass, raised.value.billed) == ("request", False, Usage())

@@ -62,8 +62,9 @@ async def test_what_can_forge_results_is_named_whatever_the_verdict(
     commit = make_repository(tmp_path / "project", {"test_a.py": "def test_x(): assert True\n"})
     write_files(tmp_path / "project", {"test_a.py": "def test_x(): assert False\n", path: text})
     report = await report_of(tmp_path / "project", commit, sandbox)
-    assert [(found.kind, found.path) for found in report.tamper] == [("steering_changed", path)]
+    assert ("steering_changed", path) in [(found.kind, found.path) for found in report.tamper]
     assert path in report.reason
+    assert report.verdict in ("failed", "tampered")
     assert all(test.duration_s < 1e6 for test in report.tests)
 
 

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.anyio]
 
 ADD = {"calc.py": "def add(a, b):\n    return a + b\n"}
 TEST_ADD = {"test_calc.py": "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"}
+CONFTEST_OF_A_PART_OF_PYTEST = "import sys\nsys.modules.pop('iniconfig', 0), sys.modules.pop('iniconfig._parse', 0)\n"
 ONLY_IN_A_BOX = "import os\nif not os.path.exists('/.dockerenv'):\n    os._exit(99)\n"
 
 
@@ -239,9 +240,10 @@ async def test_what_generate_code_made_is_what_is_tested(project: Project, tmp_p
 async def test_a_resumed_attempt_runs_only_what_is_not_in_the_journal(project: Project) -> None:
     project.start(ADD | TEST_ADD)
     first = await project.test(repeat=2)
-    assert project.journal.effects == ["tests:baseline:1", "tests:candidate:1", "tests:candidate:2"]
+    order = ["tests:baseline:1", "tests:candidate:1", "tests:baseline:2", "tests:candidate:2"]
+    assert project.journal.effects == order
     again = await project.test(repeat=2)
-    assert len(project.journal.effects) == 3
+    assert project.journal.effects == order
     assert again == first
     json.dumps(again.model_dump(mode="json", by_alias=True))
 
@@ -353,7 +355,7 @@ async def test_dependencies_that_cannot_be_installed_are_an_error_and_not_a_verd
     project.start(ADD | TEST_ADD | {"requirements.txt": "./local-folder-is-left-out\nnot a requirement !\n"})
     with pytest.raises(InstallFailed, match="requirements"):
         await project.test(setup_network=True)
-    assert boxes_of(docker_client, "r_" + "0" * 32) == []
+    assert boxes_of(docker_client, project.run_id) == []
 
 
 async def test_the_repositorys_own_command_is_used_when_none_is_given(project: Project) -> None:
@@ -366,3 +368,22 @@ async def test_a_repository_that_says_nothing_of_tests_needs_a_command(project: 
     project.start({"README.md": "nothing\n"})
     with pytest.raises(CommandUnknown):
         await project.test(command=None)
+
+
+async def test_a_project_that_pytest_is_made_of_is_tested_itself_and_not_the_copy_that_pytest_has(
+    project: Project,
+) -> None:
+    """The supervisor would load pytest, and with it the installed release, before the project."""
+    project.start(
+        {
+            "src/iniconfig/__init__.py": "from iniconfig._parse import IniConfig\n",
+            "src/iniconfig/_parse.py": "class IniConfig:\n    ours = True\n",
+            "conftest.py": CONFTEST_OF_A_PART_OF_PYTEST,
+            "test_ours.py": "import iniconfig\n\ndef test_ours(): assert iniconfig.IniConfig.ours\n",
+        }
+    )
+    project.change({"src/iniconfig/_parse.py": "class IniConfig:\n    ours = False\n"})
+
+    report = await project.test(command="env PYTHONPATH=src python -m pytest")
+
+    assert report.verdict == "failed"

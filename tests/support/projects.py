@@ -1,9 +1,11 @@
 """A repository whose tests run_tests_sandboxed runs in a real box, without network unless a test asks for it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from uuid import uuid4
 
 from repowright_tools.index.index import Index
 from repowright_tools.models import TestReport
@@ -26,11 +28,12 @@ class Project:
 
     def __init__(self, folder: Path, sandbox: DockerSandbox) -> None:
         self.root = folder / "project"
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         self._scratch = folder / "workspace"
         self.journal = MemoryJournal()
         self.events = RecordedEvents()
         self.results: dict[str, Any] = {}
+        self.run_id = f"r_{uuid4().hex}"
         self.commit = ""
 
     def start(self, files: Mapping[str, str]) -> None:
@@ -43,11 +46,12 @@ class Project:
         ctx = stage_context(
             bound(self.root, self.commit),
             results=self.results,
-            sandbox=self._sandbox,
+            sandbox=self.sandbox,
             workspace=Folder(self._scratch),
             index=Index(),
             journal=self.journal,
             events=self.events,
         )
         given = {"command": "pytest", "setup_network": False, "timeout_s": 60} | arguments
+        ctx = replace(ctx, run_id=self.run_id)
         return await RunTestsSandboxed().run(ctx, RunTestsArguments.model_validate(given))

@@ -2,12 +2,16 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 import anyio
 
 from repowright_server.commands.exits import CANNOT, DONE
 from repowright_server.settings import Settings, load_settings
 from repowright_tools import PIPELINE
+
+if TYPE_CHECKING:
+    from repowright_tools.llm.choice import Choice
 
 _KEYLESS = "host (the assistant in your IDE does the thinking) and scripted (replays a recording)"
 
@@ -35,26 +39,33 @@ def run(args: argparse.Namespace) -> int:
 
 def cannot_start(settings: Settings) -> str | None:
     """Why a server with these settings would be of no use; None when it would."""
-    from repowright_tools.llm.choice import parse
+    from repowright_tools.llm.choice import choices, parse
     from repowright_tools.llm.factory import PROVIDERS, REMOTE
 
     provider = settings.llm_provider
     if provider not in PROVIDERS:
         return f"LLM_PROVIDER is {provider!r}, which is none of: {', '.join(PROVIDERS)}."
-    if provider == "anthropic" and not settings.anthropic_api_key:
+    if provider not in REMOTE:
+        return None
+    try:
+        unknown = set(parse(settings.llm_model or provider)) - {"", *PIPELINE}
+    except ValueError as error:
+        return f"LLM_MODEL cannot be read: {error}."
+    if unknown:
+        return f"LLM_MODEL names {', '.join(sorted(unknown))}, which is none of: {', '.join(PIPELINE)}."
+    asked = [each for stage in PIPELINE for each in choices(settings.llm_model, provider, stage, REMOTE)]
+    return next(filter(None, (_missing(each, settings) for each in asked)), None)
+
+
+def _missing(choice: "Choice", settings: Settings) -> str | None:
+    """What a model that is asked cannot do without."""
+    if choice.provider == "anthropic" and not settings.anthropic_api_key:
         return (
-            "LLM_PROVIDER is anthropic, but ANTHROPIC_API_KEY is not set.\n"
+            "the provider anthropic is asked, but ANTHROPIC_API_KEY is not set.\n"
             f"Set it, or set LLM_PROVIDER to one that needs no key: {_KEYLESS}."
         )
-    if provider == "openai" and not (settings.openai_api_key or settings.openai_base_url):
-        return "LLM_PROVIDER is openai: set OPENAI_API_KEY, or OPENAI_BASE_URL to an endpoint that needs no key."
-    if provider == "openai" and not settings.llm_model:
-        return "LLM_PROVIDER is openai: set LLM_MODEL to a model of that endpoint."
-    if provider in REMOTE and settings.llm_model:
-        try:
-            unknown = set(parse(settings.llm_model)) - {"", *PIPELINE}
-        except ValueError as error:
-            return f"LLM_MODEL cannot be read: {error}."
-        if unknown:
-            return f"LLM_MODEL names {', '.join(sorted(unknown))}, which is none of: {', '.join(PIPELINE)}."
+    if choice.provider == "openai" and not (settings.openai_api_key or settings.openai_base_url):
+        return "the provider openai is asked: set OPENAI_API_KEY, or OPENAI_BASE_URL to an endpoint that needs no key."
+    if choice.provider == "openai" and settings.llm_model is None:
+        return "the provider openai is asked: set LLM_MODEL to a model of that endpoint."
     return None

@@ -5,9 +5,10 @@ Each entry carries a hash over itself and the entry before it, so that an edited
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import anyio
 import sqlalchemy as sa
@@ -17,14 +18,44 @@ from repowright_server.observability.redaction import redact_values
 from repowright_server.runs.run import digest
 from repowright_server.runs.schema import entries
 from repowright_server.runs.store import Store
-from repowright_tools.errors import BudgetExceeded, PriceUnknown, RepowrightError
+from repowright_tools.errors import BudgetExceeded, PriceUnknown, RepowrightError, StateUnavailable
 from repowright_tools.stage import Charge, Cost, Json
 
+T = TypeVar("T")
 Kind = Literal["intent", "result", "lost", "failed", "void", "approval"]
 """`lost`: the process died between intent and result, and nobody can say whether the effect happened."""
 
+_PATIENCE_S = (0.0, 1.0, 4.0)
+"""Waits between attempts to write a result down; a database that is locked takes its own time beside."""
 _ENDS = {"failed", "void", "lost"}
-_CHARGED = {"result", "failed", "lost"}
+# Built once: putting a statement together takes as long as running it.
+_OF_RUN = entries.c.run_id == sa.bindparam("run")
+_LAST_OF_STEP = (
+    sa.select(entries)
+    .where(
+        _OF_RUN,
+        entries.c.scope == sa.bindparam("scope"),
+        entries.c.name == sa.bindparam("name"),
+        entries.c.inputs == sa.bindparam("inputs"),
+    )
+    .order_by(entries.c.seq.desc())
+    .limit(1)
+)
+_NEWEST = sa.select(entries.c.seq, entries.c.hash).where(_OF_RUN).order_by(entries.c.seq.desc()).limit(1)
+_COSTS = (
+    sa.select(
+        entries.c.seq,
+        entries.c.scope,
+        entries.c.name,
+        entries.c.inputs,
+        entries.c.kind,
+        entries.c.cost,
+        entries.c.hash,
+    )
+    .where(_OF_RUN)
+    .order_by(entries.c.seq)
+)
+_INSERT = entries.insert()
 
 
 class RunJournal:
@@ -51,14 +82,14 @@ class RunJournal:
         charge: Charge | None = None,
     ) -> Json:
         key = digest(inputs)
-        stands = await self._store.transaction(lambda db: self._begin(db, name, key, charge, reconcile is not None))
+        stands = await self._write(lambda db: self._begin(db, name, key, charge, reconcile is not None))
         if stands is not None and stands["kind"] == "result":
             return stands["payload"]
         if stands is not None and reconcile is not None:
             found = await reconcile()
             if found is not None:
                 return await self._finish(name, key, found, charge)
-            await self._store.transaction(lambda db: self._begin(db, name, key, charge, reconciles=False))
+            await self._write(lambda db: self._begin(db, name, key, charge, reconciles=False))
         try:
             result = await effect()
         except Exception as error:
@@ -69,8 +100,7 @@ class RunJournal:
             cost: Cost | None = None
             if charge is not None:
                 cost, note = charge.failure(error)
-            with anyio.CancelScope(shield=True):
-                await self._append("failed", name, key, {"error": code} | note, None if cost is None else asdict(cost))
+            await self._append("failed", name, key, {"error": code} | note, None if cost is None else asdict(cost))
             raise
         return await self._finish(name, key, result, charge)
 
@@ -78,29 +108,18 @@ class RunJournal:
         self, db: Connection, name: str, key: str, charge: Charge | None, reconciles: bool
     ) -> dict[str, Any] | None:
         """Write the intent and return None; or return the entry that stands against it, a result or an open intent."""
-        last = self._last(db, name, key)
-        if last is not None and (last["kind"] == "result" or reconciles):
-            return last
-        if last is not None:
-            self._insert(db, "lost", name, key, None, last["cost"])
+        rows = db.execute(_COSTS, {"run": self._run_id}).mappings().all()
+        this = self._scope, name, key
+        last = next((row for row in reversed(rows) if (row["scope"], row["name"], row["inputs"]) == this), None)
+        end = _End(rows[-1]["seq"], rows[-1]["hash"]) if rows else _End(0, "")
+        if last is not None and last["kind"] not in _ENDS:
+            if last["kind"] == "result" or reconciles:
+                return self._last(db, name, key)
+            end = self._insert(db, "lost", name, key, None, last["cost"], after=end)
         if charge is not None:
-            self._afford(db, charge)
-        self._insert(db, "intent", name, key, None, None if charge is None else asdict(charge.reservation))
+            _afford(charge, _usd_of(rows))
+        self._insert(db, "intent", name, key, None, None if charge is None else asdict(charge.reservation), after=end)
         return None
-
-    def _afford(self, db: Connection, charge: Charge) -> None:
-        """Return if the run can afford the reservation; in one transaction with the intent that holds it."""
-        if charge.limit_usd is None:
-            return
-        spent, wanted = held_usd(db, self._run_id), charge.reservation.usd
-        if wanted is None:
-            raise PriceUnknown(f"the price of {charge.reservation.model} is not known, and MAX_RUN_COST_USD is set")
-        if spent is None:
-            raise PriceUnknown("what the run has cost so far includes a call whose price is unknown")
-        if spent + wanted > charge.limit_usd:
-            raise BudgetExceeded(
-                f"the next call may cost {wanted:.4f} USD; {spent:.4f} of {charge.limit_usd:.4f} USD are spent or held"
-            )
 
     async def void(self, prefix: str) -> None:
         def forget(db: Connection) -> None:
@@ -108,7 +127,7 @@ class RunJournal:
                 if row["name"].startswith(prefix) and row["kind"] == "result":
                     self._insert(db, "void", row["name"], row["inputs"], None, None)
 
-        await self._store.transaction(forget)
+        await self._write(forget)
 
     async def note_approval(self, payload: dict[str, Any]) -> None:
         """Write down that the operator's answer was acted on."""
@@ -127,12 +146,30 @@ class RunJournal:
             for each in also:
                 each(db)
 
-        with anyio.CancelScope(shield=True):  # the effect has happened: a late cancellation must not have it repeated
-            await self._store.transaction(keep)
+        await self._keep(keep)
         return json.loads(json.dumps(result))  # the same shapes now as after a resume
 
     async def _append(self, kind: Kind, name: str, key: str, payload: Json, cost: dict[str, Any] | None) -> None:
-        await self._store.transaction(lambda db: self._insert(db, kind, name, key, payload, cost))
+        await self._write(lambda db: self._insert(db, kind, name, key, payload, cost))
+
+    async def _keep(self, work: Callable[[Connection], None]) -> None:
+        """Write down what has happened. It was paid for, or has left the machine: a state that fails is asked again."""
+        for wait_s in _PATIENCE_S:
+            with suppress(StateUnavailable):
+                return await self._write(work)
+            await anyio.sleep(wait_s)
+        return await self._write(work)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        """A transaction that a cancellation waits for.
+
+        What has happened must be on record, and an intent that a thread wrote after its attempt was given up would
+        stand in the place of the one of the attempt that goes on, with another reservation.
+        """
+        results: list[T] = []
+        with anyio.CancelScope(shield=True):
+            results.append(await self._store.transaction(work))
+        return results[0]
 
     def _current(self, db: Connection) -> list[dict[str, Any]]:
         """The last entry of each step of this scope."""
@@ -144,28 +181,26 @@ class RunJournal:
 
     def _last(self, db: Connection, name: str, key: str) -> dict[str, Any] | None:
         """The entry that says how the step stands; None when it is free to be done."""
-        this = sa.and_(
-            entries.c.run_id == self._run_id,
-            entries.c.scope == self._scope,
-            entries.c.name == name,
-            entries.c.inputs == key,
-        )
-        row = db.execute(sa.select(entries).where(this).order_by(entries.c.seq.desc()).limit(1)).mappings().first()
+        this = {"run": self._run_id, "scope": self._scope, "name": name, "inputs": key}
+        row = db.execute(_LAST_OF_STEP, this).mappings().first()
         return None if row is None or row["kind"] in _ENDS else dict(row)
 
     def _insert(
-        self, db: Connection, kind: Kind, name: str, key: str, payload: Json, cost: dict[str, Any] | None
-    ) -> None:
-        newest = (
-            sa.select(entries.c.seq, entries.c.hash)
-            .where(entries.c.run_id == self._run_id)
-            .order_by(entries.c.seq.desc())
-            .limit(1)
-        )
-        before = db.execute(newest).first()
+        self,
+        db: Connection,
+        kind: Kind,
+        name: str,
+        key: str,
+        payload: Json,
+        cost: dict[str, Any] | None,
+        *,
+        after: "_End | None" = None,
+    ) -> "_End":
+        """Append an entry behind the newest one, which the caller may know (`after`), and return the new end."""
+        end = after or _end_of(db, self._run_id)
         row: dict[str, Any] = {
             "run_id": self._run_id,
-            "seq": 1 if before is None else before.seq + 1,
+            "seq": end.seq + 1,
             "at": time.time(),
             "stage": self._stage,
             "scope": self._scope,
@@ -175,7 +210,36 @@ class RunJournal:
             "payload": redact_values(payload),
             "cost": cost,
         }
-        db.execute(entries.insert().values(row | {"hash": chained("" if before is None else before.hash, row)}))
+        new = _End(row["seq"], chained(end.hash, row))
+        db.execute(_INSERT, row | {"hash": new.hash})
+        return new
+
+
+class _End(NamedTuple):
+    """The newest entry of a run; 0 and "" before the first."""
+
+    seq: int
+    hash: str
+
+
+def _end_of(db: Connection, run_id: str) -> _End:
+    newest = db.execute(_NEWEST, {"run": run_id}).first()
+    return _End(0, "") if newest is None else _End(newest.seq, newest.hash)
+
+
+def _afford(charge: Charge, spent: float | None) -> None:
+    """Return if the run can afford the reservation; in one transaction with the intent that holds it."""
+    if charge.limit_usd is None:
+        return
+    wanted = charge.reservation.usd
+    if wanted is None:
+        raise PriceUnknown(f"the price of {charge.reservation.model} is not known, and MAX_RUN_COST_USD is set")
+    if spent is None:
+        raise PriceUnknown("what the run has cost so far includes a call whose price is unknown")
+    if spent + wanted > charge.limit_usd:
+        raise BudgetExceeded(
+            f"the next call may cost {wanted:.4f} USD; {spent:.4f} of {charge.limit_usd:.4f} USD are spent or held"
+        )
 
 
 def chained(previous: str, row: dict[str, Any]) -> str:
@@ -201,24 +265,17 @@ def first_break(rows: Sequence[dict[str, Any]]) -> int | None:
 
 def held_usd(db: Connection, run_id: str) -> float | None:
     """US dollars that the run has spent, with what its open calls may cost at worst; None when a price is unknown."""
-    columns = (entries.c.scope, entries.c.name, entries.c.inputs, entries.c.kind, entries.c.cost)
-    rows = db.execute(sa.select(*columns).where(entries.c.run_id == run_id).order_by(entries.c.seq))
-    spent: list[float | None] = []
-    held: dict[tuple[str, str, str], float | None] = {}
-    for scope, name, inputs, kind, cost in rows:
-        if kind != "intent":
-            held.pop((scope, name, inputs), None)
-        if cost is not None and kind == "intent":
-            held[scope, name, inputs] = cost["usd"]
-        elif cost is not None:
-            spent.append(cost["usd"])
-    prices = [*spent, *held.values()]
-    return None if None in prices else sum(price for price in prices if price is not None)
+    return _usd_of(db.execute(_COSTS, {"run": run_id}).mappings().all())
+
+
+def _usd_of(rows: Sequence[Mapping[Any, Any]]) -> float | None:
+    prices = [cost["usd"] for cost in _costs(rows)]
+    return None if None in prices else sum(prices)
 
 
 def cost_of_entries(rows: Sequence[dict[str, Any]]) -> Cost:
-    """What the entries cost together; calls that were lost count at their reservation."""
-    costs = [Cost(**row["cost"]) for row in rows if row["cost"] is not None and row["kind"] in _CHARGED]
+    """What the entries cost together; calls that are open or were lost count at their reservation."""
+    costs = [Cost(**cost) for cost in _costs(rows)]
     if not costs:
         return Cost()
     prices = [cost.usd for cost in costs]
@@ -231,3 +288,18 @@ def cost_of_entries(rows: Sequence[dict[str, Any]]) -> Cost:
         provider=costs[-1].provider,
         model=costs[-1].model,
     )
+
+
+def _costs(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """First what is reserved for calls that have not ended, then what those that have cost."""
+    ended: list[dict[str, Any]] = []
+    held: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        step = row["scope"], row["name"], row["inputs"]
+        if row["kind"] != "intent":
+            held.pop(step, None)
+        if row["cost"] is not None and row["kind"] == "intent":
+            held[step] = row["cost"]
+        elif row["cost"] is not None:
+            ended.append(row["cost"])
+    return [*held.values(), *ended]

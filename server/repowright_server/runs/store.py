@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,7 +36,7 @@ class Store:
         self._relaxed: Store | None = None
         if url is None:
             path = home / "repowright.db"
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # before SQLite makes it 0644
+            _create(path)
             url = f"sqlite:///{path}"
         try:
             self._engine = sa.create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
@@ -87,6 +88,17 @@ class Store:
         self._engine.dispose()
         if self._relaxed is not None:
             self._relaxed.close()
+
+
+def _create(path: Path) -> None:
+    """Make the file private before SQLite makes it 0644. One that is there is not even opened.
+
+    To close it would give up all locks that this process has on it, those of open connections too (POSIX, fcntl). Then
+    the next process that ends takes itself for the last one and deletes the write-ahead log, and from there on both
+    sides write what the other one never sees. Source: https://www.sqlite.org/howtocorrupt.html, 2.2
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
 
 
 def _configure_sqlite(durable: bool, connection: Any, _record: Any) -> None:

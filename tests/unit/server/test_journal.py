@@ -1,20 +1,27 @@
 """The journal: at most once, reconciled when in doubt, and not to be edited unseen."""
 
+import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio
+import anyio.to_thread
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from repowright_server.runs import schema, store
 from repowright_server.runs.journal import RunJournal, cost_of_entries, entries_of, first_break
 from repowright_server.runs.run import Run
 from repowright_server.runs.schema import entries
 from repowright_server.runs.store import Store
-from repowright_tools.errors import BudgetExceeded, PriceUnknown
+from repowright_tools.errors import BudgetExceeded, PriceUnknown, StateUnavailable
 from repowright_tools.stage import Charge, Cost
 
 pytestmark = pytest.mark.anyio
+T = TypeVar("T")
 
 RUN = "r_" + "1" * 32
 
@@ -271,3 +278,65 @@ async def test_a_corrupt_database_is_a_named_error_and_not_replaced(tmp_path: Pa
         await read(tmp_path)
 
     assert path.read_bytes() == b"this is no database" * 100
+
+
+async def test_a_call_whose_end_nobody_knows_counts_at_its_reservation_also_before_anybody_goes_on(
+    tmp_path: Path,
+) -> None:
+    """L13. What is called too expensive must show as spent."""
+    with pytest.raises(Died):
+        await (await journal_in(tmp_path)).step("ask", {}, die, charge=charge(1.0))
+    with pytest.raises(BudgetExceeded, match=r"1\.0000 of 1\.5000"):
+        await (await journal_in(tmp_path)).step("ask", {}, Effect(), charge=charge(1.0, limit=1.5))
+
+    assert cost_of_entries(await read(tmp_path)) == Cost(usd=1.0, calls=1, model="m")
+
+
+class Held(Store):
+    """A store whose transactions wait for a sign."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(None, home)
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        self.begun.set()
+        self.go.wait()
+        return super().transact(work)
+
+
+async def test_a_step_that_is_cancelled_leaves_nothing_behind_that_writes_later(tmp_path: Path) -> None:
+    """L13. Its intent would take the place of one of the attempt that goes on, and change what is held."""
+    await journal_in(tmp_path)
+    state, effect = Held(tmp_path), Effect()
+    journal = RunJournal(state, RUN, "stage", "scope")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(partial(journal.step, "ask", {}, effect, charge=charge(1.0)))
+        await anyio.to_thread.run_sync(state.begun.wait)
+        group.cancel_scope.cancel()
+        state.go.set()
+    assert [row["kind"] for row in await read(tmp_path)] == ["intent", "result"]
+
+
+class Failing(Store):
+    """A store that cannot be used for a moment, after so many transactions."""
+
+    def __init__(self, home: Path, after: int) -> None:
+        super().__init__(None, home)
+        self.left = after
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        self.left -= 1
+        if self.left == -1:
+            raise StateUnavailable("locked")
+        return super().transact(work)
+
+
+async def test_what_was_paid_for_is_not_lost_to_a_state_that_fails_for_a_moment(tmp_path: Path) -> None:
+    await journal_in(tmp_path)
+    journal = RunJournal(Failing(tmp_path, after=1), RUN, "stage", "scope")
+
+    assert await journal.step("ask", {}, Effect(), charge=charge(1.0)) == "worth"
+
+    assert [row["kind"] for row in await read(tmp_path)] == ["intent", "result"]

@@ -106,3 +106,48 @@ def test_servers_that_start_at_once_seal_questions_with_one_key(tmp_path: Path) 
     key = tmp_path / "state.key"
     assert (len(key.read_bytes()), key.stat().st_mode & 0o777) == (32, 0o600)
     assert [each.name for each in tmp_path.glob("state.key*")] == ["state.key"]
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://host", "http://", "http://[::1", "http://host:port", "http://h:0"])
+@pytest.mark.parametrize("name", ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "GITHUB_BASE_URL"])
+def test_an_address_that_nothing_can_be_sent_to_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, url: str
+) -> None:
+    monkeypatch.setenv("REPOWRIGHT_HOME", str(tmp_path))
+    monkeypatch.setenv(name, url)
+
+    with pytest.raises(SettingsInvalid, match=f"{name}: .*http or https"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["RATE_LIMIT_PERIOD", "RETRY_MAX_WAIT", "LLM_TIMEOUT", "MAX_RUN_COST_USD"])
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_figure_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("REPOWRIGHT_HOME", str(tmp_path))
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsInvalid, match=name):
+        load_settings()
+
+
+@pytest.mark.parametrize("value", ["pip", "pip=", "cargo=https://index.example/", "https://index.example/simple"])
+def test_an_index_is_a_tool_and_an_address_and_its_password_is_not_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_INDEXES", f"pip=https://me:a-password-of-mine@index.example/simple,{value}")
+
+    with pytest.raises(SettingsInvalid, match="SANDBOX_INDEXES") as raised:
+        load_settings()
+
+    assert "a-password" not in str(raised.value)
+
+
+def test_indexes_of_the_operator_are_read_with_what_lets_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANDBOX_INDEXES", "pip=https://me:a-password-of-mine@index.example/simple?a=b")
+
+    (index,) = load_settings().sandbox_indexes
+
+    assert index.get_secret_value().endswith("@index.example/simple?a=b")
+    assert "a-password" not in repr(index)

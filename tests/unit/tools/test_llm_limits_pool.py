@@ -132,3 +132,18 @@ def test_a_warm_cache_is_worth_fifteen_seconds_and_no_more(behind: int, key: str
 
     answer = desk.look(desk.ticket("run"))
     assert isinstance(answer, Wait if key == "k1" else Go)
+
+
+def test_a_request_with_a_key_of_unknown_organisation_is_held_against_every_group_until_it_is_known() -> None:
+    """The last place of the group that is known would be one too many if the new key is of it."""
+    desk = Desk("a", "b")
+    first, stranger = desk.ticket(), desk.ticket()
+    assert {desk.key(first), desk.key(stranger)} == {"a", "b"}
+    desk.opened(first, "org", requests=(600, 1))
+    desk.used(first)
+
+    waits = desk.wait(desk.ticket())
+    desk.opened(stranger, "another", requests=(600, 599))
+
+    assert waits > 0
+    assert desk.key(desk.ticket()) in {"a", "b"}

@@ -145,3 +145,28 @@ def test_the_context_window_is_that_of_the_list() -> None:
     assert prices.context_window("anthropic", "model-of-tomorrow") is None
     assert prices.context_window("a-provider-of-tomorrow", "m") is None
     assert prices.context_window(None, "claude-sonnet-5-5") is None
+
+
+@pytest.mark.parametrize(
+    ("price_list", "model"), [("anthropic", "claude-opus-5-5"), ("openrouter", "google/gemini-2.5-pro")]
+)
+@pytest.mark.parametrize("tokens", [1_000, 250_000])
+def test_no_way_to_cache_a_prompt_costs_more_than_the_worst(price_list: str, model: str, tokens: int) -> None:
+    """L13. A write costs more than plain input at Anthropic, and less in what is listed for OpenRouter."""
+    prices = Prices(None)
+
+    worst = prices.worst(price_list, model, Usage(tokens, 100))
+
+    ways = [Usage(tokens, 100), Usage(tokens, 100, tokens), Usage(tokens, 100, 0, tokens), Usage(tokens, 100, 10, 10)]
+    costs = [prices.usd(price_list, model, way) for way in ways]
+    assert worst is not None
+    assert all(cost is not None and cost <= worst for cost in costs)
+    assert worst in costs
+
+
+def test_a_write_that_the_operator_calls_free_makes_no_prompt_free(file: Path) -> None:
+    """L13."""
+    prices = write(file, {"m": {"input": 4, "output": 0, "cache_write": 0}})
+
+    assert prices.worst(None, "m", Usage(MILLION, 1)) == pytest.approx(4.0)
+    assert prices.worst(None, "another", Usage(MILLION, 1)) is None

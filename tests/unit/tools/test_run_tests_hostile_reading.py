@@ -72,6 +72,15 @@ def test_a_secret_in_the_name_of_a_test_is_hidden() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("lines", ["-1,2 +1,2", "-1,7 +1,9"])
+async def test_a_patch_of_several_files_needs_no_lines_of_git_and_no_right_counts(tmp_path: Path, lines: str) -> None:
+    old = b"-- a/x\none\n"
+    patch = "".join(f"--- a/{name}\n+++ b/{name}\n@@ {lines} @@\n -- a/x\n-one\n+two {name}\n" for name in "xy")
+    files = await apply_patch([TreeFile(name, 0o100644, old) for name in "xy"], patch, tmp_path, max_bytes=2**22)
+    assert [file.data for file in files] == [b"-- a/x\ntwo x\n", b"-- a/x\ntwo y\n"]
+
+
+@pytest.mark.anyio
 async def test_a_small_patch_for_a_huge_file_is_refused_before_it_takes_the_memory(tmp_path: Path) -> None:
     old = b"x" * 2**20
     copies = 2_000  # of the whole old file: 2 GB

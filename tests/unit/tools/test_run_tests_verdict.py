@@ -52,12 +52,12 @@ def run(found: list[Case] | None = None, **changes: Any) -> Run:
 )
 def test_a_test_is_classified_by_its_runs_and_its_past(now: list[CaseOutcome], before: Any, expected: str) -> None:
     past = [] if before is None else cases(t=before)
-    [found] = classify([cases(t=outcome) for outcome in now] or [[]], past)
+    [found] = classify([cases(t=outcome) for outcome in now] or [[]], [past])
     assert found.class_ == expected
 
 
 def test_on_the_same_tree_a_difference_is_no_effect_of_the_change() -> None:
-    [found] = classify([cases(t="failed")], cases(t="passed"), same_tree=True)
+    [found] = classify([cases(t="failed")], [cases(t="passed")], same_tree=True)
     assert found.class_ == "flaky"
 
 
@@ -70,7 +70,7 @@ PYTEST = TestCommand("pytest", reports=True)
 
 def verdict(runs: list[Run], baseline: Run | None, command: TestCommand = PYTEST) -> tuple[str, str]:
     before = None if baseline is None else (baseline.cases or [])
-    tests = classify([one.cases or [] for one in runs], before)
+    tests = classify([one.cases or [] for one in runs], None if before is None else [before])
     judged = judge(runs, baseline, tests, command)
     return judged.verdict, judged.reason
 
@@ -141,7 +141,7 @@ def test_a_file_that_the_base_cannot_collect_either_takes_nothing_from_the_other
     assert found == "passed"
     assert "1 not collected (import or syntax error), nor on the base: test_a.py" in reason
     assert reason.count("test_a.py") == 1
-    tests = classify([same.cases or []], before.cases)
+    tests = classify([same.cases or []], [before.cases or []])
     assert {test.id: test.class_ for test in tests} == {"test_a.py": "pre_existing", "good": "unchanged"}
     assert verdict([run(unread("test_a.py") + cases(good="failed"))], before)[0] == "failed"
 
@@ -168,7 +168,7 @@ def test_skipped_tests_beside_a_file_that_was_never_collected_are_no_pass() -> N
 
 def test_a_file_that_can_be_collected_now_has_not_vanished() -> None:
     tests = classify(
-        [[Case(id="test_a.py::test_x", outcome="passed", duration_s=0.1)]], unread("test_a.py", "test_gone.py")
+        [[Case(id="test_a.py::test_x", outcome="passed", duration_s=0.1)]], [unread("test_a.py", "test_gone.py")]
     )
     assert {test.id: test.class_ for test in tests} == {"test_a.py::test_x": "new", "test_gone.py": "vanished"}
 
@@ -218,19 +218,19 @@ def report(**values: Any) -> TestReport:
 
 
 def test_the_summary_gives_the_exception_of_a_file_that_cannot_be_collected() -> None:
-    tests = classify([unread("test_a.py")], unread("test_a.py"))
+    tests = classify([unread("test_a.py")], [unread("test_a.py")])
     summary = RunTestsSandboxed().summarise(report(verdict="collection_error", tests=tests))
     assert "- test_a.py: pre_existing - ModuleNotFoundError: No module named 'x'" in summary
 
 
 def test_vanished_tests_are_not_counted() -> None:
-    tests = classify([cases(a="passed", b="error")], cases(a="passed", gone="passed"))
+    tests = classify([cases(a="passed", b="error")], [cases(a="passed", gone="passed")])
     assert totals(tests).model_dump() == {"passed": 1, "failed": 0, "skipped": 0, "errors": 1}
 
 
 def test_the_summary_gives_verdict_counts_and_failures_the_new_ones_first() -> None:
     tests = classify(
-        [cases(old="failed", new="failed", good="passed")], cases(old="failed", new="passed", good="passed")
+        [cases(old="failed", new="failed", good="passed")], [cases(old="failed", new="passed", good="passed")]
     )
     found = report(verdict="failed", reason="1 failed newly: new", totals=totals(tests), tests=tests)
     stage = RunTestsSandboxed()

@@ -13,12 +13,13 @@ from repowright_tools.llm.book import key_id
 from repowright_tools.llm.failure import CallFailed
 from repowright_tools.llm.limits import Slot, Wanted
 from repowright_tools.llm.measure import Measured, count
-from repowright_tools.llm.provider import ModelReply, Usage
+from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage
 from repowright_tools.llm.retry import retrying
 from repowright_tools.llm.rounds import Record, Round, charged, cost_of, record_of
 from repowright_tools.llm.shared import Route, Shared
-from repowright_tools.llm.tokens import request_texts
+from repowright_tools.llm.tokens import Tokens, request_texts
 from repowright_tools.stage import Charge, Cost, Journal, Json
+from repowright_tools.threads import in_thread
 
 USUAL_ANSWER_TOKENS = 4_000
 """Output tokens that pacing expects of an answer. The cap, which the budget holds, would leave most of a rate limit
@@ -67,7 +68,7 @@ class Call:
             if policy.max_run_cost_usd is None:
                 return await self._paid(slot, estimate)
             try:
-                return await self._paid(slot, self._shared.tokens.bound(request_texts(self._request)))
+                return await self._paid(slot, await in_thread(_bound, self._request))
             except BudgetExceeded:
                 # The bound is far above any real count: before the budget is called too small, the provider counts.
                 counted = await count(self._route, self._request)
@@ -77,9 +78,8 @@ class Call:
 
     async def _paid(self, slot: Slot, input_tokens: int) -> Record:
         """One journalled request, which holds the price of so much input and the longest answer until it is over."""
-        # As if all of it were written to the provider's cache, which costs most.
-        worst = Usage(input_tokens, self._shared.policy.max_tokens, cache_write_tokens=input_tokens)
-        held = self._cost(worst, self._usd(worst))
+        worst = Usage(input_tokens, self._shared.policy.max_tokens)
+        held = self._cost(worst, self._shared.prices.worst(self._route.provider.price_list, self._route.model, worst))
         started = time.monotonic()
 
         async def effect() -> Json:
@@ -154,3 +154,8 @@ class Call:
     def _waiting(self, seconds: float, why: str) -> None:
         name, model = self._route.provider.name, self._route.model
         self._events.emit(ModelWaitEvent(self._request.ask, name, model, seconds, why))
+
+
+def _bound(request: ModelRequest) -> int:
+    """Tokens that it cannot exceed. A long text with letters outside of ASCII takes tens of milliseconds."""
+    return Tokens.bound(request_texts(request))

@@ -5,7 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 import anyio
 
-from repowright_tools.errors import ModelError
+from repowright_tools.errors import ModelError, ProviderMissing
 from repowright_tools.llm.failure import CallFailed
 from repowright_tools.llm.provider import Usage
 from repowright_tools.threads import in_thread
@@ -50,11 +50,18 @@ class Clients(Generic[C]):
         try:
             return await in_thread(self._make, key)
         except ModelError as error:
-            # Not the key's fault: the pool must not put it aside for what a new setting mends at once.
-            raise CallFailed(error, blame="request", may_pass=False, billed=Usage()) from error
+            raise _unusable(error) from error
+        except Exception as error:  # an installation that is broken, in one of many ways
+            missing = ProviderMissing(f"the provider's library cannot be used ({type(error).__name__})")
+            raise _unusable(missing) from error
 
     async def aclose(self) -> None:
         """Close all of them. The next use makes new ones."""
         clients, self._clients = self._clients, {}
         for client in clients.values():
             await client.close()
+
+
+def _unusable(failure: ModelError) -> CallFailed:
+    """Not the key's fault: the pool must not put it aside for what a new setting mends at once."""
+    return CallFailed(failure, blame="request", may_pass=False, billed=Usage())

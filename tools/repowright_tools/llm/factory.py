@@ -133,6 +133,9 @@ class Models:
             module, _, kind = REMOTE[name].partition(":")
             provider: Provider = getattr(import_module(module), kind)(self._policy)
             if not provider.keys:
-                raise NoApiKey(f"no API key is set for the provider {name}")
+                raise NoApiKey(
+                    f"no API key is set for the provider {name}",
+                    what_to_do=f"Set {name.upper()}_API_KEY, or take the provider out of LLM_PROVIDER and LLM_MODEL.",
+                )
             self._providers[name] = provider
         return self._providers[name]

@@ -91,11 +91,14 @@ class Lane(BaseModel):
     promises: dict[str, Promise] = Field(default_factory=dict[str, Promise])
     used: float = 0.0
 
-    def wait_s(self, wanted: Promise, now: float) -> float:
-        """Seconds until a request may be sent: behind the queue, or by its place there when it is in it."""
+    def wait_s(self, wanted: Promise, now: float, strangers: Sequence[Promise] = ()) -> float:
+        """Seconds until a request may be sent: behind the queue, or by its place there when it is in it.
+
+        `strangers` are requests with keys of unknown organisations, which may turn out to be of this one.
+        """
         behind = [one for one in self.promises.values() if wanted.order and one.waits_behind(wanted)]
         waits = [
-            bucket.wait_s(wanted.of(kind), now, sum(one.of(kind) for one in behind))
+            bucket.wait_s(wanted.of(kind), now, _sum(kind, behind) - _sum(kind, strangers))
             for kind, bucket in self.buckets.items()
         ]
         return max([self.parked.left_s(now), *waits])
@@ -177,3 +180,7 @@ class Lane(BaseModel):
             bucket = self.buckets[kind]
             bucket.refill(now)
             bucket.level = min(bucket.capacity, bucket.level - amount)
+
+
+def _sum(kind: str, promises: Sequence[Promise]) -> float:
+    return sum(one.of(kind) for one in promises)

@@ -3,11 +3,12 @@
 import time
 from typing import Protocol
 
-from repowright_tools.events import EventSink, ModelCallEvent
+from repowright_tools.events import ContextShortenedEvent, EventSink, ModelCallEvent
 from repowright_tools.llm.context import Room
 from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage
 from repowright_tools.llm.rounds import Record, Round, charged, cost_of, record_of
 from repowright_tools.stage import Charge, Journal, Json
+from repowright_tools.threads import in_thread
 
 
 class LocalProvider(Protocol):
@@ -42,10 +43,15 @@ class LocalAnswers:
         self._events = events
 
     async def answer(self, asked: Round) -> Record:
-        request = asked.fitted(self._provider.room(asked.request), self._events)
+        request, shortened = await in_thread(self._fitted, asked)
+        if shortened is not None:
+            self._events.emit(shortened)
         started = time.monotonic()
         reply = await self._provider.reply(request)
         return await keep(asked, self._provider.name, reply, time.monotonic() - started, self._journal, self._events)
+
+    def _fitted(self, asked: Round) -> tuple[ModelRequest, ContextShortenedEvent | None]:
+        return asked.fitted(self._provider.room(asked.request))
 
     async def accepted(self, asked: Round, record: Record) -> None:
         """Nothing to be learnt from it."""

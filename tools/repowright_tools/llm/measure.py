@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from repowright_tools.events import EventSink, ProgressEvent
+from repowright_tools.events import ContextShortenedEvent, EventSink, ProgressEvent
 from repowright_tools.llm.context import Room
 from repowright_tools.llm.provider import ModelRequest
 from repowright_tools.llm.rounds import Round
@@ -25,10 +25,12 @@ class Measured:
     Attributes:
         request: with its context.
         tokens: what it has, as counted here; `Tokens.factor` makes an estimate for a model of it.
+        shortened: what there is to tell when not all of the context fits.
     """
 
     request: ModelRequest
     tokens: int
+    shortened: ContextShortenedEvent | None
 
 
 async def measured(shared: Shared, route: Route, asked: Round, events: EventSink) -> Measured:
@@ -40,8 +42,11 @@ async def measured(shared: Shared, route: Route, asked: Round, events: EventSink
     Raises:
         ContextTooLarge: not even the first section fits.
     """
-    ruler = _Ruler(shared, route, asked, events)
+    ruler = _Ruler(shared, route, asked)
     room, found = await in_thread(ruler.first)
+    notice = shared.tokens.notice()
+    if notice is not None:
+        events.emit(ProgressEvent(notice))
     for _ in range(_MOST_COUNTS):
         near = found.tokens * shared.tokens.factor(route.model) > NEAR * ruler.limit
         counted = await count(route, found.request) if near else None
@@ -49,6 +54,8 @@ async def measured(shared: Shared, route: Route, asked: Round, events: EventSink
             break
         room = replace(room, limit=int(room.limit * _TIGHTER * ruler.limit / counted))
         found = await in_thread(ruler.fitted, room)
+    if found.shortened is not None:
+        events.emit(found.shortened)
     return found
 
 
@@ -68,17 +75,13 @@ class _Ruler:
 
     limit = 0
 
-    def __init__(self, shared: Shared, route: Route, asked: Round, events: EventSink) -> None:
+    def __init__(self, shared: Shared, route: Route, asked: Round) -> None:
         self._shared = shared
         self._route = route
         self._asked = asked
-        self._events = events
 
     def first(self) -> tuple[Room, Measured]:
         """The room that there is, and what fits it by estimate."""
-        notice = self._shared.tokens.notice()
-        if notice is not None:
-            self._events.emit(ProgressEvent(notice))
         policy, model = self._shared.policy, self._route.model
         window = self._shared.prices.context_window(self._route.provider.price_list, model)
         most = policy.max_call_input_tokens
@@ -89,8 +92,8 @@ class _Ruler:
         return room, self.fitted(room)
 
     def fitted(self, room: Room) -> Measured:
-        request = self._asked.fitted(room, self._events)
-        return Measured(request, self._count(request_texts(request)))
+        request, shortened = self._asked.fitted(room)
+        return Measured(request, self._count(request_texts(request)), shortened)
 
     def _count(self, texts: Sequence[str]) -> int:
         return sum(map(self._shared.tokens.count, texts))

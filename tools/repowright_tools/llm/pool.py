@@ -207,7 +207,8 @@ def _candidate(book: Book, ticket: Ticket, name: str, rules: Rules, now: float) 
     where = lane_name(name, key, ticket.wanted.model)
     lane = book.lanes.get(where, Lane())
     held = lane.promises.get(ticket.id)
-    wait_s = lane.wait_s(held or _blank(ticket, name, now), now)
+    strangers = _strangers(book, ticket, now) if lane.known else ()
+    wait_s = lane.wait_s(held or _blank(ticket, name, now), now, strangers)
     busy = not lane.known and lane.busy
     early = busy and lane.exploring.left_s(now) > 0
     if early:
@@ -223,6 +224,14 @@ def _candidate(book: Book, ticket: Ticket, name: str, rules: Rules, now: float) 
         preferred - fill / 2,
     )
     return _Candidate(name, where, wait_s, early, lane.known, busy and not early, rank)
+
+
+def _strangers(book: Book, ticket: Ticket, now: float) -> list[Promise]:
+    """Requests just sent with keys that nobody knows the organisation of yet."""
+    unknown = [name for name in ticket.wanted.named if name not in book.keys or book.keys[name].organisation is None]
+    lanes = [book.lanes.get(f"{name} {ticket.wanted.model}", Lane()) for name in unknown]
+    fresh = [lane for lane in lanes if lane.exploring.left_s(now) > 0]
+    return [one for lane in fresh for one in lane.promises.values() if one.sent and not one.opened and not one.ended]
 
 
 def _own_wait_s(book: Book, name: str, held: Promise | None, rules: Rules, now: float) -> float:

@@ -81,6 +81,21 @@ class Prices:
             return own.usd(usage)
         return None if price_list is None else _listed_usd(price_list, model, usage)
 
+    def worst(self, price_list: str | None, model: str, usage: Usage) -> float | None:
+        """US dollars for one call of this size at most, whatever part of its input is cached; None when not known.
+
+        Which costs most is the list's or the operator's to say: not everybody charges extra for a write, and some of
+        the list's prices of writes (of models at OpenRouter) are below those of plain input.
+
+        Raises:
+            PricesInvalid: see `usd`.
+        """
+        whole = usage.input_tokens
+        ways = [Usage(whole, usage.output_tokens, read, written) for read, written in ((0, 0), (whole, 0), (0, whole))]
+        prices = [self.usd(price_list, model, way) for way in ways]
+        known = [price for price in prices if price is not None]
+        return max(known) if len(known) == len(prices) else None
+
     def context_window(self, price_list: str | None, model: str) -> int | None:
         """Tokens that the model can work on at once; None when that is not known."""
         listed = None if price_list is None else _listed(price_list, model)

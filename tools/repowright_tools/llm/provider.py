@@ -1,9 +1,10 @@
 """What a provider is: it sends one request. Rounds, checks, retries, keys, budget and journal are not its affair."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, cast
 
 from repowright_tools.stage import Json
 
@@ -72,6 +73,8 @@ class ModelReply:
     request_id: str | None = None
 
 
+MAX_DEPTH = 100
+"""Levels of lists and objects in an answer; no schema asks for a tenth of it."""
 Opened = Callable[[Mapping[str, str]], Awaitable[None]]
 """Told the headers of a response, with lower-case names, as soon as they are there: also those of a refusal."""
 
@@ -117,12 +120,34 @@ def feedback(findings: Sequence[str]) -> str:
 
 
 def parse_answer(text: str) -> Json:
-    """The JSON value of an answer; the text itself when it is not JSON, which the next round is told."""
+    """The JSON value of an answer; the text itself when it is not JSON, which the next round is told.
+
+    What is nested deeper than `MAX_DEPTH` counts as none: whatever walks through it would trip over its depth, after
+    it was paid for. So does a number that is too large for a float: written down, it would be no JSON any more.
+    """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        answer = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         return text
+    return answer if _is_within(answer, MAX_DEPTH) else text
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse_constant(digits)
+
+
+def _is_within(value: object, levels: int) -> bool:
+    """Whether it has at most so many levels of lists and objects."""
+    parts: Iterable[object]
+    if isinstance(value, dict):
+        parts = cast("Mapping[str, object]", value).values()
+    elif isinstance(value, list):
+        parts = cast("Sequence[object]", value)
+    else:
+        return True
+    return levels > 0 and all(_is_within(part, levels - 1) for part in parts)

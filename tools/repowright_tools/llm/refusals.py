@@ -165,7 +165,13 @@ def broken(error: Exception, heard: Heard, billed: Usage | None) -> CallFailed:
     return service_failed(failure, heard, billed)
 
 
-_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
 """Nobody heard the request, so nobody charges for it."""
 
 

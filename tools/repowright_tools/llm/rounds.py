@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from repowright_tools.events import ContextShortenedEvent, EventSink
+from repowright_tools.events import ContextShortenedEvent
 from repowright_tools.llm.answers import without_secrets
 from repowright_tools.llm.context import Room, fit, render
 from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage
@@ -51,17 +51,20 @@ class Round:
         digest = sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         return {"ask": self.request.ask, "round": self.request.number, "request": digest}
 
-    def fitted(self, room: Room, events: EventSink) -> ModelRequest:
-        """The request with as much of the context as there is room for.
+    def fitted(self, room: Room) -> tuple[ModelRequest, ContextShortenedEvent | None]:
+        """The request with as much of the context as there is room for, and what there is to tell when it is not all.
+
+        For a thread: to measure a long context takes a tenth of a second. Sinks of events are not for threads.
 
         Raises:
             ContextTooLarge: not even its first section fits.
         """
         fitted = fit(self.sections, room)
-        if fitted.dropped:
-            before, after = _tokens(render(self.sections)), _tokens(fitted.blocks)
-            events.emit(ContextShortenedEvent(self.request.ask, before, after, ", ".join(fitted.dropped)))
-        return replace(self.request, context=fitted.blocks)
+        request = replace(self.request, context=fitted.blocks)
+        if not fitted.dropped:
+            return request, None
+        before, after = _tokens(render(self.sections)), _tokens(fitted.blocks)
+        return request, ContextShortenedEvent(self.request.ask, before, after, ", ".join(fitted.dropped))
 
 
 def step_name(ask: str, number: int | str) -> str:

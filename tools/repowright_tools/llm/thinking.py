@@ -1,8 +1,10 @@
 """The one loop behind every provider: ask, check the answer, say what is wrong, ask again."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -97,9 +99,14 @@ def _first_round(ask: Ask[T]) -> Round:
         number=1,
         instructions=f"{PREAMBLE}\n\n{clean(ask.instructions)}",
         context=(),
-        schema=ask.schema.model_json_schema(),
+        schema=_schema_of(ask.schema),
     )
     return Round(request, sections)
+
+
+@lru_cache
+def _schema_of(shape: type[BaseModel]) -> Mapping[str, Any]:
+    return shape.model_json_schema()
 
 
 def _as_text(answer: Json) -> str:

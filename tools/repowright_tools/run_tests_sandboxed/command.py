@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from repowright_tools.errors import InvalidArguments
+from repowright_tools.run_tests_sandboxed.runners.base import Reporting
+from repowright_tools.run_tests_sandboxed.runners.declared import (
+    PYTEST_OPTIONS,
+    REPORT,
+    REPORT_VARIABLES,
+    declared_reporting,
+)
+from repowright_tools.run_tests_sandboxed.runners.detect import plain_words, reporting
 from repowright_tools.run_tests_sandboxed.selection import read_selector, selection
-from repowright_tools.sandbox.base import OUT
 from repowright_tools.secrets import redact, strip_invisible
 
-REPORT = "junit.xml"
-"""The file in `OUT` that per-test results are read from."""
-_REPORT_OPTIONS = (
-    f"--junitxml={OUT}/{REPORT} -o junit_family=xunit2 -p no:cacheprovider"
-    " --continue-on-collection-errors"  # a file that never could be imported must not keep the others from being tested
-)
-REPORT_VARIABLES = {
-    "PYTEST_ADDOPTS": _REPORT_OPTIONS,
-    "JEST_JUNIT_OUTPUT_FILE": f"{OUT}/{REPORT}",
-    "GOTESTSUM_JUNITFILE": f"{OUT}/{REPORT}",
-}
-"""For a command that is not pytest itself, but may start a runner that reports."""
+__all__ = ["REPORT", "REPORT_VARIABLES", "TestCommand", "check_arguments", "test_command"]
 
-_SHELL = re.compile(r"[;&|<>()$`\\\n*?#~{}!]")
-_RUNNERS = {("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run"), ("rye", "run"), ("hatch", "run")}
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _LIKE_UNITTEST = ["-o", "python_files=test*.py"]
 
@@ -43,6 +37,7 @@ class TestCommand:
         reports: every test is reported, so that a missing report is suspicious.
         selects: a selector narrows what the command runs.
         remarks: what a reader of the results must know of what was run.
+        reporting: how it reports its tests, when it is not pytest.
     """
 
     __test__ = False
@@ -51,6 +46,12 @@ class TestCommand:
     reports: bool
     selects: bool = False
     remarks: tuple[str, ...] = ()
+    reporting: Reporting | None = None
+
+    @property
+    def single(self) -> Reporting:
+        """How single results are reported by what is not pytest."""
+        return self.reporting or declared_reporting(self.line)
 
 
 def check_arguments(command: str | None, selector: str | None) -> None:
@@ -61,7 +62,14 @@ def check_arguments(command: str | None, selector: str | None) -> None:
             raise _unselectable()
 
 
-def test_command(command: str, selector: str | None, paths: Collection[str], *, by_caller: bool) -> TestCommand:
+def test_command(
+    command: str,
+    selector: str | None,
+    paths: Collection[str],
+    *,
+    by_caller: bool,
+    files: Mapping[str, bytes] | None = None,  # noqa: PT028 - this is no test, it makes them run
+) -> TestCommand:
     """What runs `command` on the tests that `selector` names.
 
     Args:
@@ -69,6 +77,7 @@ def test_command(command: str, selector: str | None, paths: Collection[str], *, 
         selector: see `read_selector`; None for all tests.
         paths: the files of the repository.
         by_caller: the command is the caller's, not the repository's own.
+        files: what the files hold, as far as they say which runner a command starts; see `reporting`.
 
     Raises:
         InvalidArguments: a selector for a command that is not pytest, or one that cannot be read.
@@ -82,11 +91,12 @@ def test_command(command: str, selector: str | None, paths: Collection[str], *, 
     if words is None:
         if selector is not None:
             raise _unselectable()
-        return TestCommand(command, reports=False, remarks=tuple(remarks))
+        found = reporting(command, files or {})
+        return TestCommand(found.line, reports=False, remarks=tuple(remarks), reporting=found)
     if words[:2] == _LIKE_UNITTEST:
         remarks.append("pytest ran the tests in place of unittest")
     chosen = [] if selector is None else selection(selector, paths)
-    line = shlex.join(["python3", "-m", "pytest", *words, *_REPORT_OPTIONS.split(), *chosen])
+    line = shlex.join(["python3", "-m", "pytest", *words, *PYTEST_OPTIONS.split(), *chosen])
     return TestCommand(line, reports=True, selects=selector is not None, remarks=tuple(remarks))
 
 
@@ -102,14 +112,7 @@ def _quoted(text: str) -> str:
 
 def _pytest_arguments(command: str) -> list[str] | None:
     """The arguments of pytest in a plain command; None when it is not pytest, or more than one plain command."""
-    if _SHELL.search(command):
-        return None
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return None
-    if tuple(words[:2]) in _RUNNERS:  # the environment is ours, so its manager is not needed
-        words = words[2:]
+    words = plain_words(command)
     match words:
         case ["pytest" | "py.test", *arguments]:
             return arguments

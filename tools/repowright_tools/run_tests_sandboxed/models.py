@@ -45,6 +45,14 @@ class Case(Result):
         return self.outcome == "error" and (self.message or "").startswith(COLLECTION_FAILURE)
 
 
+class Contradiction(Result):
+    """Something about a run that an honest one cannot show: its kind, the file as far as one is known, and what."""
+
+    kind: str
+    path: str
+    detail: str
+
+
 class Run(Result):
     """One execution of the test command.
 
@@ -52,6 +60,10 @@ class Run(Result):
         exit_code: as the shell counts; None when it was still running when the box was ended.
         cases: per-test results; None when the command left none that can be read.
         output_tail: the end of its output, redacted.
+        began: a test was started, as far as that was watched.
+        contradictions: what speaks against the results; see `read_record`.
+        hooks: hooks of the repository that could decide results, as `path::hook`.
+        ran: the watched lines that ran, by path; None when they could not be watched.
     """
 
     exit_code: int | None
@@ -61,3 +73,7 @@ class Run(Result):
     cases: list[Case] | None
     output_tail: str
     duration_s: float
+    began: bool = False
+    contradictions: list[Contradiction] = Field(default_factory=list[Contradiction])
+    hooks: list[str] = Field(default_factory=list[str])
+    ran: dict[str, list[int]] | None = None

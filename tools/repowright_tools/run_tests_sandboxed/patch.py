@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _GIT_BYTES = 256 * 1024 * 1024
 _NOBODY = "Repowright <repowright@localhost>"
 _WHEN = "1577836800 +0000"
+_NEXT_FILE = re.compile(r"^([ +\\-].*\n|\n)(?=--- .*\n\+\+\+ .*\n@@ -)", re.MULTILINE)
+"""The last line of a file's changes where the next file comes without a `diff` line, as `diff -u a b` leaves it."""
 _IDENTITY = {
     f"GIT_{role}_{key}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -50,6 +53,7 @@ async def apply_patch(files: Sequence[TreeFile], patch: str, scratch: Path, *, m
         await run_git(folder, "fast-import", "--quiet", stdin=_stream(files))
         await run_git(folder, "read-tree", "refs/heads/main")
         text = patch if patch.endswith("\n") else f"{patch}\n"
+        text = _NEXT_FILE.sub(r"\1diff -u\n", text)  # else --recount takes the next file's name for a removed line
         # --cached changes the index alone, and refuses the whole patch when a part does not apply
         apply = ("apply", "--cached", "--recount", "--whitespace=nowarn", "-")
         # A few bytes of a binary patch can stand for a file of any size, which git makes in memory

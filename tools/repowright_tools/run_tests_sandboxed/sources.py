@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import posixpath
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,15 +18,7 @@ if TYPE_CHECKING:
     from repowright_tools.run_tests_sandboxed.models import RunTestsArguments
     from repowright_tools.stage import StageContext
 
-_STEERING = {
-    *("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml"),
-    *("sitecustomize.py", "usercustomize.py"),
-}
-"""Files that decide which tests run and how their results are reported."""
-_LOADED = {"conftest.py", "pytest.ini", ".pytest.ini", "sitecustomize.py", "usercustomize.py"}
-_MODULE = re.compile(r"(?:src/)?(?P<name>[^/]+?)(?:/__init__)?\.py")
-_RUNNER = (sys.stdlib_module_names - {"test"}) | {"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}
-_TEST_FILE = re.compile(r"(test_.*|.*_test)\.py")
+_LINK = 0o120000
 
 
 @dataclass(frozen=True)
@@ -45,30 +35,18 @@ class Sources:
     base: Sequence[TreeFile]
     root: Path
 
+    @cached_property
+    def base_data(self) -> dict[str, bytes]:
+        """Contents by path; a link's target is none."""
+        return _data(self.base)
+
+    @cached_property
+    def candidate_data(self) -> dict[str, bytes]:
+        return _data(self.candidate)
+
     @property
     def is_unchanged(self) -> bool:
         return digest(self.candidate) == digest(self.base)
-
-    def runner_changes(self) -> list[str]:
-        """Paths that the test runner itself loads and that the change brings or alters.
-
-        Whatever they do happens where the results are made: nothing outside the box can tell it from an honest result.
-        """
-        before = {file.path: file.data for file in self.base}
-        changed = [file.path for file in self.candidate if before.get(file.path) != file.data]
-        return sorted(path for path in changed if posixpath.basename(path) in _LOADED or _takes_the_place(path))
-
-    def steering_changes(self) -> list[str]:
-        """Paths whose change could hide results: test configuration that differs, tests that are gone."""
-        before = {file.path: file.data for file in self.base}
-        after = {file.path: file.data for file in self.candidate}
-        changed = [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)]
-        return [
-            path
-            for path in changed
-            if posixpath.basename(path) in _STEERING
-            or (path not in after and _TEST_FILE.fullmatch(posixpath.basename(path)))
-        ]
 
 
 async def find_sources(ctx: StageContext, args: RunTestsArguments) -> Sources:
@@ -98,12 +76,6 @@ async def find_sources(ctx: StageContext, args: RunTestsArguments) -> Sources:
     return Sources(candidate, base, root)
 
 
-def _takes_the_place(path: str) -> bool:
-    """Whether Python would import the file instead of a module of its own or of the test runner."""
-    module = _MODULE.fullmatch(path)
-    return module is not None and module["name"] in _RUNNER
-
-
 def digest(files: Sequence[TreeFile]) -> str:
     """A name for exactly these files, in whatever order they are listed."""
     whole = hashlib.sha256()
@@ -111,6 +83,10 @@ def digest(files: Sequence[TreeFile]) -> str:
         path = file.path.encode("utf-8", errors="surrogateescape")
         whole.update(b"%o %d %d\0" % (file.mode, len(path), len(file.data)) + path + file.data)
     return whole.hexdigest()
+
+
+def _data(files: Sequence[TreeFile]) -> dict[str, bytes]:
+    return {file.path: file.data for file in files if file.mode != _LINK}
 
 
 def _without_private(files: Sequence[TreeFile], base: Sequence[TreeFile]) -> list[TreeFile]:

@@ -30,7 +30,7 @@ class RunTestsSandboxed(Stage[RunTestsArguments, TestReport]):
     arguments = RunTestsArguments
     result = TestReport
     hints = Hints(read_only=True, destructive=False, idempotent=True, open_world=False)
-    builds_on = ("generate_code",)
+    builds_on = ("plan_feature", "generate_code")
 
     def require(self, args: RunTestsArguments, *, starts_run: bool) -> None:
         from repowright_tools.run_tests_sandboxed.command import check_arguments

@@ -50,6 +50,9 @@ def broken(run: Run, command: TestCommand, known: Collection[str] = ()) -> Judge
         return Judgement("out_of_memory", "the kernel ended a process: the tests need more memory than the box has")
     if run.exit_code is None or run.exit_code > _SIGNALLED:
         return Judgement("crashed", _crash(run.exit_code))
+    if run.contradictions:
+        said = list(dict.fromkeys(entry.detail for entry in run.contradictions))
+        return Judgement("tampered", f"the results cannot be true: {named(said)}")
     if command.reports:
         return _broken_report(run, run.exit_code, command, known)
     if run.cases is None and run.exit_code == 0:
@@ -72,7 +75,7 @@ def _broken_report(run: Run, exit_code: int, command: TestCommand, known: Collec
     """The same for pytest, whose exit codes say what happened."""
     files = uncollected(run)
     if newly := [name for name in files if name not in known]:
-        return Judgement("collection_error", f"tests could not be collected (import or syntax error): {_names(newly)}")
+        return Judgement("collection_error", f"tests could not be collected (import or syntax error): {named(newly)}")
     if files and len(files) == len(run.cases or []):
         return None  # nothing but what is known: for the comparison this is a result
     if exit_code == _NOTHING_COLLECTED or (exit_code == _USAGE and command.selects and _not_found(run)):
@@ -83,13 +86,15 @@ def _broken_report(run: Run, exit_code: int, command: TestCommand, known: Collec
         return Judgement(
             "collection_error", "pytest refused to start: a conftest or an option is wrong; see the output"
         )
+    if run.cases is None and run.began and exit_code:
+        return Judgement("crashed", f"pytest was ended in the middle (exit code {exit_code}); see the output")
     if run.cases is None and exit_code == 0:
         return Judgement("tampered", "pytest succeeded but its report is missing: something ended it or removed it")
     if run.cases is None:
         return Judgement("collection_error", f"pytest could not be run (exit code {exit_code}); see the output")
     failures = [case.id for case in run.cases if case.outcome in _BAD]
     if failures and exit_code == 0:
-        return Judgement("tampered", f"pytest succeeded although its report has failures: {_names(failures)}")
+        return Judgement("tampered", f"pytest succeeded although its report has failures: {named(failures)}")
     return None if run.cases else Judgement("no_tests", "pytest ran no tests")
 
 
@@ -114,7 +119,7 @@ def judge(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome
     notes = [*command.remarks, *_notes(runs, baseline, tests, command)]
     if decisive:
         what = "failed newly" if compared else "failed"
-        return Judgement("failed", "; ".join([f"{len(decisive)} {what}: {_names(decisive)}", *notes]))
+        return Judgement("failed", "; ".join([f"{len(decisive)} {what}: {named(decisive)}", *notes]))
     if all(test.outcome == "skipped" or test.class_ == "vanished" or test.id in known for test in tests):
         return Judgement("no_tests", "; ".join(["every test was skipped", *notes]))
     said = "no test fails that passed before" if compared else "every test passed"
@@ -126,7 +131,7 @@ def _nothing_ran(run: Run) -> Judgement | None:
     if not files or len(files) < len(run.cases or []):
         return None
     return Judgement(
-        "collection_error", f"no test ran: nothing could be collected (import or syntax error): {_names(files)}"
+        "collection_error", f"no test ran: nothing could be collected (import or syntax error): {named(files)}"
     )
 
 
@@ -150,16 +155,16 @@ def _notes(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcom
     """What a reader must know beside the verdict."""
     files = {name for run in runs for name in uncollected(run)}
     flaky = [test.id for test in tests if test.class_ == "flaky"] or disagreeing([run.cases or [] for run in runs])
-    notes = [f"{len(flaky)} flaky: {_names(flaky)}"] if flaky else []
+    notes = [f"{len(flaky)} flaky: {named(flaky)}"] if flaky else []
     old = [test.id for test in tests if test.class_ == "pre_existing"]
     if unread := [name for name in old if name in files]:
-        notes.append(f"{len(unread)} not collected (import or syntax error), nor on the base: {_names(unread)}")
+        notes.append(f"{len(unread)} not collected (import or syntax error), nor on the base: {named(unread)}")
     if failed := [name for name in old if name not in files]:
-        notes.append(f"{len(failed)} failed before already: {_names(failed)}")
+        notes.append(f"{len(failed)} failed before already: {named(failed)}")
     if vanished := [test.id for test in tests if test.class_ == "vanished"]:
-        notes.append(f"{len(vanished)} no longer there: {_names(vanished)}")
+        notes.append(f"{len(vanished)} no longer there: {named(vanished)}")
     if newly := _newly_skipped(baseline, tests):
-        notes.append(f"{len(newly)} passed before and are skipped now: {_names(newly)}")
+        notes.append(f"{len(newly)} passed before and are skipped now: {named(newly)}")
     if baseline is not None and (trouble := broken(baseline, command, uncollected(baseline))) is not None:
         notes.append(f"the base itself could not be tested ({trouble.reason}), so every failure counts as new")
     odd = [run.exit_code for run in runs if run.exit_code and not any(c.outcome in _BAD for c in run.cases or [])]
@@ -181,6 +186,7 @@ def totals(tests: Sequence[TestOutcome]) -> Totals:
     )
 
 
-def _names(ids: Sequence[str]) -> str:
+def named(ids: Sequence[str]) -> str:
+    """The first of some names, and how many there are beside."""
     more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
     return ", ".join(ids[:_NAMED]) + more

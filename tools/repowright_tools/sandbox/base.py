@@ -51,7 +51,7 @@ class EnvironmentSpec:
 
     Attributes:
         files: text of requirement and lock files, by their path below `INPUTS`. Never the project's own code.
-        commands: argument lists, run one after the other in `INPUTS` with network.
+        commands: argument lists, run one after the other in `INPUTS`, with a way to package indexes.
         writes: absolute folders of the image that the commands may write, and that are kept.
     """
 
@@ -158,8 +158,8 @@ class Sandbox(Protocol):
     async def prepare(self, spec: EnvironmentSpec, *, run_id: str, network: bool) -> Prepared | None:
         """The image in which the spec's commands have run; made now unless it exists.
 
-        Network is there for the commands alone. With `network=False` nothing is installed: None when the image does
-        not exist yet.
+        The commands alone reach package indexes, and nothing else. With `network=False` nothing is installed: None
+        when the image does not exist yet.
 
         Raises:
             InstallFailed: a command failed, took too long or wrote too much.

@@ -15,6 +15,7 @@ from repowright_tools.sandbox.base import OUT
 from repowright_tools.sandbox.command import Ran, hang_up, run_command
 from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.hardening import BoxPlan, container_arguments
+from repowright_tools.sandbox.inspection import unmet
 from repowright_tools.sandbox.policy import MIB, SandboxPolicy
 
 CLEANUP_S = 15.0
@@ -116,23 +117,40 @@ async def open_box(
     box = Box(engine, policy, plan.name)
     lifeline: list[Any] = []
     try:
-        await _create(engine, policy, plan)
+        asked = await _create(engine, policy, plan)
+        if plan.joins is not None:
+            await engine.call("join a network", WORK_S, client.connect_container_to_network, plan.name, plan.joins)
         for archive in before_start:
             await box.put(archive, "/")
         # Attached before the start, so that there is no moment at which our death would not end the box.
         attached = {"stdin": 1, "stream": 1}
         lifeline.append(await engine.call("attach", WORK_S, client.attach_socket, plan.name, params=attached))
         await engine.call("start a box", WORK_S, client.start, plan.name)
+        await _check(engine, plan.name, asked)
         yield box
     finally:
         with anyio.move_on_after(CLEANUP_S, shield=True):
             await _remove(engine, plan.name, lifeline)
 
 
-async def _create(engine: Engine, policy: SandboxPolicy, plan: BoxPlan) -> None:
+async def _create(engine: Engine, policy: SandboxPolicy, plan: BoxPlan) -> dict[str, Any]:
+    """Create the container; what it was asked to be."""
     client = await engine.api()
+    asked = container_arguments(client, policy, plan)
     with anyio.CancelScope(shield=True):  # what a thread creates after we have left would be nobody's
-        await engine.call("create a box", WORK_S, client.create_container, **container_arguments(client, policy, plan))
+        await engine.call("create a box", WORK_S, client.create_container, **asked)
+    return asked
+
+
+async def _check(engine: Engine, name: str, asked: dict[str, Any]) -> None:
+    """Raises SandboxBroken when the engine made less of a box than it was asked for."""
+    client = await engine.api()
+    details = await engine.call("inspect a box", QUICK_S, client.inspect_container, name)
+    if missing := unmet(details, asked):
+        raise SandboxBroken(
+            f"the Docker engine did not lock the box up as asked: {', '.join(missing)}",
+            what_to_do="Use an engine that keeps these settings; nothing ran, and there is no weaker sandbox.",
+        )
 
 
 async def _remove(engine: Engine, name: str, lifeline: Sequence[Any]) -> None:

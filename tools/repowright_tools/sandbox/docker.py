@@ -26,6 +26,7 @@ from repowright_tools.sandbox.command import Ran
 from repowright_tools.sandbox.engine import QUICK_S, Engine
 from repowright_tools.sandbox.environment import PATH, find_environment, make_environment
 from repowright_tools.sandbox.hardening import BoxPlan
+from repowright_tools.sandbox.indexes import operators_indexes
 from repowright_tools.sandbox.labels import box_labels, environment_tag
 from repowright_tools.sandbox.policy import SandboxPolicy
 from repowright_tools.sandbox.reaper import reap
@@ -44,6 +45,7 @@ class DockerSandbox:
     def __init__(self, policy: SandboxPolicy) -> None:
         self._policy = policy
         self._engine = Engine(policy.host)
+        self._indexes = sorted((index.tool, index.origin, index.path) for index in operators_indexes(policy.indexes))
         self._installing = defaultdict[str, anyio.Lock](anyio.Lock)
         self._reaped = False
 
@@ -69,7 +71,7 @@ class DockerSandbox:
     async def prepare(self, spec: EnvironmentSpec, *, run_id: str, network: bool) -> Prepared | None:
         await self._reap_once()
         base = await self._base_digest()
-        key = spec.key(base)
+        key = spec.key(f"{base} {self._indexes}" if self._indexes else base)
         async with self._installing[key]:
             found = await find_environment(self._engine, key)
             if found is not None:

@@ -1,7 +1,8 @@
 """Environments: images in which a project's dependencies are installed, made once and used until they are too old.
 
-An installation runs other people's build scripts with network. It runs in a box like any other, except for the network
-and a writable layer, and sees nothing but requirement files: never the repository, never a setting of the host.
+An installation runs other people's build scripts. It runs in a box like any other, except for a way to package indexes
+(see `open_egress`) and a writable layer, and sees nothing but requirement files: never the repository, never a setting
+of the host, never the credentials of an index.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from repowright_tools.sandbox.archive import pack
 from repowright_tools.sandbox.base import INPUTS, EnvironmentSpec
 from repowright_tools.sandbox.box import Box, open_box
 from repowright_tools.sandbox.client import Described
+from repowright_tools.sandbox.egress import CERTIFICATES, open_egress
 from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.hardening import BoxPlan
 from repowright_tools.sandbox.labels import box_labels, environment_tag, image_labels
 from repowright_tools.sandbox.policy import MIB, SandboxPolicy
-from repowright_tools.secrets import redact
+from repowright_tools.secrets import redact, strip_invisible
 
 KEPT_S = 7 * 24 * 3600.0
 """How long an environment is used: requirements that are not pinned get newer releases at least once a week."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _BUILD = "/build"
-_CERTIFICATES = "ca-bundle.pem"
 _TRUSTS = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 _INPUT_BYTES = 32 * MIB
 _MEASURE_S = 2.0
@@ -50,15 +51,26 @@ async def make_environment(
 ) -> str:
     """Install in a box made of `base` and keep the result as an image; its digest. Raises InstallFailed."""
     files = dict(spec.files)
-    if policy.ca_bundle is not None:
-        files[_CERTIFICATES] = await _certificates(policy)
+    certificates = None if policy.ca_bundle is None else await _certificates(policy)
+    if certificates is not None:
+        files[CERTIFICATES] = certificates
     name, life = f"repowright-{uuid4().hex}", policy.install_timeout_s + 2 * COPY_S
     labels = box_labels(name, run_id, time.time() + life)
-    plan = BoxPlan(name, base, life, labels, installs=True)
     roots = [pack(folder.strip("/"), [], max_bytes=0) for folder in (*spec.writes, _BUILD)]
-    async with open_box(engine, policy, plan, before_start=roots) as box:
+    async with (
+        open_egress(engine, policy, base=base, run_id=run_id, life_s=life, certificates=certificates) as egress,
+        open_box(
+            engine,
+            policy,
+            BoxPlan(name, base, life, labels, installs=True, network=egress.network),
+            before_start=roots,
+        ) as box,
+    ):
         await box.put(_inputs(files), "/work")
-        await _install(box, spec.commands, _variables(policy))
+        try:
+            await _install(box, spec.commands, _variables(policy) | egress.variables)
+        except InstallFailed as error:
+            raise _explained(error, await egress.refused()) from error
         await box.end()
         client = await engine.api()
         kept = image_labels(key, time.time() + KEPT_S)
@@ -72,6 +84,13 @@ async def make_environment(
             changes=[f'LABEL {label}="{value}"' for label, value in kept.items()],
         )
     return str((await engine.call("look up an image", QUICK_S, client.inspect_image, environment_tag(key)))["Id"])
+
+
+def _explained(error: InstallFailed, refused: Sequence[str]) -> InstallFailed:
+    if not refused:
+        return error
+    listed = ", ".join(redact(strip_invisible(where)) for where in refused)
+    return InstallFailed(f"{error.message}\nIt asked for what is no package index and was refused: {listed}")
 
 
 def _inputs(files: Mapping[str, bytes]) -> BytesIO:
@@ -92,7 +111,7 @@ async def _certificates(policy: SandboxPolicy) -> bytes:
 def _variables(policy: SandboxPolicy) -> dict[str, str]:
     variables = {"PATH": PATH, "HOME": _BUILD, "TMPDIR": _BUILD, "LANG": "C.UTF-8"}
     if policy.ca_bundle is not None:
-        variables |= dict.fromkeys(_TRUSTS, f"{INPUTS}/{_CERTIFICATES}")
+        variables |= dict.fromkeys(_TRUSTS, f"{INPUTS}/{CERTIFICATES}")
     return variables
 
 

@@ -16,6 +16,10 @@ from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.policy import MIB, SandboxPolicy
 
 WORK = "/work"
+_NOBODY = ["127.0.0.1"]
+"""A name server that no box has."""
+_SOON = ["timeout:1", "attempts:1"]
+"""How it is given up, in seconds and tries (resolv.conf(5)); usually that takes 10 s."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,9 @@ class BoxPlan:
         image: digest of the image.
         life_s: seconds after which it ends by itself, whatever happened to us.
         labels: how the reaper knows it.
-        installs: whether it has network and may write its image's layer, to be kept as an image.
+        installs: whether it may write its image's layer, to be kept as an image.
+        network: the engine's network that it is in.
+        joins: another network that it is in as well, from before its start.
     """
 
     name: str
@@ -35,6 +41,8 @@ class BoxPlan:
     life_s: float
     labels: Mapping[str, str]
     installs: bool = False
+    network: str = "none"
+    joins: str | None = None
 
 
 def container_arguments(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[str, Any]:
@@ -59,7 +67,10 @@ def _host_config(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[s
     largest_file = (1024 if plan.installs else 128) * MIB
     return client.create_host_config(
         init=True,
-        network_mode="bridge" if plan.installs else "none",
+        network_mode=plan.network,
+        # The engine would look names up for a network that leads nowhere, and so be a way out
+        dns=_NOBODY if plan.installs else None,
+        dns_opt=_SOON if plan.installs else None,
         read_only=not plan.installs,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges:true"],
@@ -78,6 +89,7 @@ def _host_config(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[s
             Ulimit(name="fsize", soft=largest_file, hard=largest_file),
         ],
         log_config=LogConfig(type="none"),
+        runtime=policy.runtime,
     )
 
 

@@ -1,4 +1,4 @@
-"""Removes what runs that died left behind: boxes, their volumes, and environments that are too old.
+"""Removes what runs that died left behind: boxes, their volumes and networks, and environments that are too old.
 
 A box whose server died has ended by itself; this clears the remains. Nothing without our labels is touched, and a
 box that another live server is using is not either.
@@ -40,6 +40,7 @@ async def reap(engine: Engine, now: float, run_id: str | None = None) -> int:
         name = str(volume["Name"])
         if owns_box(volume["Labels"], name) and name not in in_use and _is_settled(volume["CreatedAt"], now):
             removed += await _try(engine, "remove a volume", client.remove_volume, name)
+    removed += await _reap_networks(engine, ours, now)
     images = await engine.call("list images", QUICK_S, client.images, filters=ours)
     for image in images:
         labels: Mapping[str, str] = image["Labels"] or {}
@@ -47,6 +48,18 @@ async def reap(engine: Engine, now: float, run_id: str | None = None) -> int:
         name = environment_tag(labels.get(KEY, ""))
         if name in (image["RepoTags"] or []) and expired(labels, now):
             removed += await _try(engine, "remove an image", client.remove_image, name)
+    return removed
+
+
+async def _reap_networks(engine: Engine, ours: Mapping[str, list[str]], now: float) -> int:
+    """Remove networks of installations that are over; the engine refuses to remove one that is in use."""
+    client = await engine.api()
+    networks: list[Described] = await engine.call("list networks", QUICK_S, client.networks, filters=ours)
+    removed = 0
+    for network in networks:
+        name = str(network["Name"])
+        if owns_box(network["Labels"], name) and _is_settled(network["Created"], now):
+            removed += await _try(engine, "remove a network", client.remove_network, name)
     return removed
 
 

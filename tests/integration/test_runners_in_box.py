@@ -1,0 +1,247 @@
+"""Runners other than pytest, for real: each test of a small project by its id, from a box without network."""
+
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from http.server import ThreadingHTTPServer
+from ipaddress import ip_network
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+
+from repowright_tools.git.tree import TreeFile
+from repowright_tools.run_tests_sandboxed.command import test_command as command_for
+from repowright_tools.run_tests_sandboxed.languages import language_variables
+from repowright_tools.sandbox.base import Execution
+from repowright_tools.sandbox.client import Client
+from repowright_tools.sandbox.docker import DockerSandbox
+from repowright_tools.sandbox.policy import SandboxPolicy
+from support.go_proxy import MODULE, VERSION, GoProxy, go_sum
+from support.projects import Project
+
+pytestmark = [pytest.mark.docker, pytest.mark.anyio]
+
+POLYGLOT = os.environ.get("SANDBOX_POLYGLOT_IMAGE", "repowright-polyglot:local")
+
+
+@pytest.fixture
+async def polyglot(sandbox_policy: SandboxPolicy, docker_client: Client) -> AsyncIterator[DockerSandbox]:
+    """A sandbox whose base image has Node and Go beside Python."""
+    from docker.errors import ImageNotFound
+
+    try:
+        docker_client.inspect_image(POLYGLOT)
+    except ImageNotFound:
+        pytest.skip(f"no image {POLYGLOT} (run `.ci/base-image {POLYGLOT} nodejs golang-go`)")
+    policy = replace(sandbox_policy, image=POLYGLOT, memory=1024 * 2**20, workspace=512 * 2**20)
+    async with aclosing(DockerSandbox(policy)) as box:
+        yield box
+
+
+async def outcomes(box: DockerSandbox, command: str, files: Mapping[str, str]) -> tuple[dict[str, str], int | None]:
+    """What became of each test, and the exit code."""
+    held = {path: dedent(text).encode() for path, text in files.items()}
+    made = command_for(command, None, held, by_caller=True, files=held).single
+    tree = [TreeFile(path, 0o100644, data) for path, data in held.items()]
+    variables = {**language_variables(held), **made.variables}
+    done = await box.execute(
+        Execution(f"r_{uuid4().hex}", tree, made.line, 120, variables=variables, collect=made.collect)
+    )
+    cases = made.read(done.files, held)
+    assert cases is not None, done.output
+    return {case.id: case.outcome for case in cases}, done.exit_code
+
+
+async def test_unittest_reports_by_file_class_and_test(sandbox: DockerSandbox) -> None:
+    files = {
+        "test_calc.py": """
+            import unittest
+
+            class Calc(unittest.TestCase):
+                def test_adds(self): self.assertEqual(1 + 1, 2)
+                def test_fails(self): self.assertEqual(1, 2)
+                def test_breaks(self): raise ValueError("said why")
+                @unittest.skip("why")
+                def test_skipped(self): pass
+                def test_parts(self):
+                    for number in (1, 2):
+                        with self.subTest(number): self.assertEqual(number, 1)
+
+            class Unready(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): raise OSError("not ready")
+                def test_never(self): pass
+            """,
+        "test_broken.py": "import there_is_no_such_module\n",
+        "json.py": "raise RuntimeError('the reporter must not load this')\n",
+    }
+    found, code = await outcomes(sandbox, "python -m unittest -v test_calc test_broken", files)
+    assert found == {
+        "test_calc.py::Calc::test_adds": "passed",
+        "test_calc.py::Calc::test_fails": "failed",
+        "test_calc.py::Calc::test_breaks": "error",
+        "test_calc.py::Calc::test_skipped": "skipped",
+        "test_calc.py::Calc::test_parts": "failed",
+        "test_calc.py::Unready": "error",
+        "test_broken.py": "error",
+    }
+    assert code == 1
+
+
+async def test_node_reports_by_file_suite_and_test(polyglot: DockerSandbox) -> None:
+    files = {
+        "package.json": '{"scripts": {"test": "node --test"}}',
+        "test/calc.test.js": """
+            const {test, describe, it} = require('node:test');
+            const assert = require('node:assert');
+            test('adds', () => {});
+            test('fails', () => assert.equal(1, 2));
+            test('skipped', {skip: 'why'}, () => {});
+            test('open', {todo: true}, () => assert.ok(0));
+            describe('suite', () => {
+              it('inner', () => {});
+              describe('deep', () => { it('bad', () => { throw new Error('said why') }) });
+            });
+            test('outer', async t => { await t.test('sub', () => {}); });
+            """,
+        "test/broken.test.js": "this is no javascript(\n",
+    }
+    found, code = await outcomes(polyglot, "npm test", files)
+    path = "test/calc.test.js"
+    assert found == {
+        f"{path}::adds": "passed",
+        f"{path}::fails": "failed",
+        f"{path}::skipped": "skipped",
+        f"{path}::open": "skipped",
+        f"{path}::suite::inner": "passed",
+        f"{path}::suite::deep::bad": "failed",
+        f"{path}::outer::sub": "passed",
+        "test/broken.test.js": "error",
+    }
+    assert code == 1
+
+
+async def test_go_reports_by_package_test_and_subtest(polyglot: DockerSandbox) -> None:
+    files = {
+        "go.mod": "module example.org/calc\n\ngo 1.18\n",
+        "calc.go": "package calc\n\nfunc Add(a, b int) int { return a + b }\n",
+        "calc_test.go": """
+            package calc
+
+            import "testing"
+
+            func TestAdds(t *testing.T) { if Add(1, 1) != 2 { t.Fatal("no") } }
+            func TestFails(t *testing.T) { t.Fatal("said why") }
+            func TestSkipped(t *testing.T) { t.Skip("why") }
+            func TestTable(t *testing.T) {
+                t.Run("one", func(t *testing.T) {})
+                t.Run("two", func(t *testing.T) { t.Fail() })
+            }
+            """,
+        "broken/broken.go": 'package broken\n\nvar x int = "text"\n',
+        "broken/broken_test.go": 'package broken\n\nimport "testing"\n\nfunc TestNever(t *testing.T) {}\n',
+        "panics/panics_test.go": """
+            package panics
+
+            import "testing"
+
+            func TestFine(t *testing.T) {}
+            func TestPanics(t *testing.T) { panic("said why") }
+            """,
+    }
+    found, code = await outcomes(polyglot, "go test ./...", files)
+    package = "example.org/calc"
+    assert found == {
+        f"{package}::TestAdds": "passed",
+        f"{package}::TestFails": "failed",
+        f"{package}::TestSkipped": "skipped",
+        f"{package}::TestTable": "failed",
+        f"{package}::TestTable/one": "passed",
+        f"{package}::TestTable/two": "failed",
+        f"{package}/broken": "error",
+        f"{package}/panics::TestFine": "passed",
+        f"{package}/panics::TestPanics": "failed",
+    }
+    assert code in (1, 2)  # by version
+
+
+async def test_any_command_reports_through_the_file_that_it_names(sandbox: DockerSandbox) -> None:
+    script = """
+        mkdir -p out
+        echo '<testsuite><testcase classname="a" name="one"/></testsuite>' > out/results.xml
+        exit 3
+        """
+    stale = '<testsuite><testcase classname="old" name="one"/></testsuite>'
+    command = "sh run.sh --junit-xml=out/results.xml"
+    assert await outcomes(sandbox, command, {"run.sh": script, "out/results.xml": stale}) == ({"a::one": "passed"}, 3)
+    assert await outcomes(
+        sandbox, "sh run.sh", {"run.sh": "echo '<testsuite><testcase name=\"two\"/></testsuite>' > $JUNIT_OUTPUT"}
+    ) == ({"two": "passed"}, 0)
+
+
+async def test_the_stage_classifies_tests_of_another_language(tmp_path: Path, polyglot: DockerSandbox) -> None:
+    project = Project(tmp_path, polyglot)
+    test = "const {test} = require('node:test'); const {add} = require('./calc.js'); const a = require('assert');\n"
+    project.start(
+        {
+            "package.json": '{"scripts": {"test": "node --test"}}',
+            "calc.js": "exports.add = (a, b) => a + b;\n",
+            "calc.test.js": test + "test('adds', () => a.equal(add(1, 1), 2)); test('old', () => a.equal(1, 2));\n",
+            "helper.py": "",
+        }
+    )
+    project.change({"calc.js": "exports.add = (a, b) => a - b;\n"})
+    report = await project.test(command="npm test")
+    assert {entry.id: entry.class_ for entry in report.tests} == {
+        "calc.test.js::adds": "new_failure",
+        "calc.test.js::old": "pre_existing",
+    }
+    assert report.verdict == "failed"
+    project.change({"calc.js": "exports.add = (a, b) => b + a;\n"})
+    assert (await project.test(command="npm test")).verdict == "passed"
+
+
+@pytest.fixture
+def go_proxy(docker_client: Client) -> Iterator[str]:
+    """The address of a module proxy on the host."""
+    network = cast(Any, docker_client).inspect_network("bridge")
+    address = str(next(ip_network(network["IPAM"]["Config"][0]["Subnet"]).hosts()))
+    with ThreadingHTTPServer((address, 0), GoProxy) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://{address}:{server.server_port}"
+        server.shutdown()
+        thread.join(5)
+
+
+async def test_dependencies_of_another_language_are_installed_once_and_tested_without_network(
+    tmp_path: Path, sandbox_policy: SandboxPolicy, polyglot: DockerSandbox, docker_client: Client, go_proxy: str
+) -> None:
+    policy = replace(
+        sandbox_policy, image=polyglot.image, memory=1024 * 2**20, workspace=512 * 2**20, indexes={"go": go_proxy}
+    )
+    test = f"""
+        package uses
+
+        import "testing"
+        import "{MODULE}"
+
+        func TestWord(t *testing.T) {{ if greeting.Word() != "hello" {{ t.Fatal("no") }} }}
+        """
+    async with aclosing(DockerSandbox(policy)) as box:
+        project = Project(tmp_path, box)
+        required = f"module example.org/uses\n\ngo 1.18\n\nrequire {MODULE} {VERSION}\n"
+        project.start({"go.mod": required, "go.sum": go_sum(), "uses_test.go": test})
+        report = await project.test(command="go test ./...", setup_network=True, baseline=False, timeout_s=120)
+        try:
+            assert report.verdict == "passed", report.output_tail
+            assert [entry.id for entry in report.tests] == ["example.org/uses::TestWord"]
+            again = await project.test(command="go test ./...", setup_network=False, baseline=False, timeout_s=120)
+            assert again.environment.image_digest == report.environment.image_digest
+        finally:
+            docker_client.remove_image(report.environment.image_digest, force=True)

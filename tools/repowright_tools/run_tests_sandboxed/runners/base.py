@@ -1,0 +1,98 @@
+"""What all runners share: how a command reports, and how single results are kept within bounds."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
+from repowright_tools.sandbox.base import OUT, REPOSITORY
+from repowright_tools.secrets import redact, strip_invisible
+
+MOST_BYTES = 16 * 1024 * 1024
+_MOST_TESTS = 100_000
+_MOST_MESSAGE = 2_000
+_MOST_ID = 500
+_MOST_DURATION_S = 86_400.0
+_SEVERITY: dict[CaseOutcome, int] = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
+
+Reader = Callable[[Mapping[str, bytes], Collection[str]], "list[Case] | None"]
+"""From the collected files of a run, and the paths of the repository, to its tests; None when nothing can be read.
+
+What it reads is hostile: it never raises, and takes neither more memory nor more time than the size of the files.
+"""
+
+
+@dataclass(frozen=True)
+class Reporting:
+    """A command that was made to report.
+
+    Attributes:
+        line: for `sh`, in place of the command.
+        collect: names of the files in `OUT` that hold the results.
+        read: what makes tests of them.
+        variables: environment of the command.
+        foreign: whether the tests are of another language than Python.
+    """
+
+    line: str
+    collect: tuple[str, ...]
+    read: Reader
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    foreign: bool = False
+
+
+class Cases:
+    """Collects tests by their id. One that is told of several times has its worst outcome."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Case] = {}
+
+    def add(self, id_: str, outcome: CaseOutcome, duration_s: float = 0.0, message: str = "") -> None:
+        """Take a test; text is made safe and cut, a duration is brought between 0 and a day."""
+        known = self._found.get(id_)
+        if known is not None and _SEVERITY[known.outcome] >= _SEVERITY[outcome]:
+            return
+        if known is None and len(self._found) >= _MOST_TESTS:
+            return
+        self._found[id_] = Case(
+            id=_safe(id_)[:_MOST_ID],
+            outcome=outcome,
+            duration_s=min(max(0.0, duration_s), _MOST_DURATION_S) if math.isfinite(duration_s) else 0.0,
+            message=_safe(message.strip())[:_MOST_MESSAGE] or None,
+        )
+
+    def all(self) -> list[Case]:
+        """In the order in which they were first told of."""
+        return list(self._found.values())
+
+
+def _safe(text: str) -> str:
+    return redact(strip_invisible(text[: 4 * _MOST_MESSAGE]))
+
+
+def relative(path: str) -> str:
+    """A path of the box as the repository calls it."""
+    return path.removeprefix("file://").removeprefix(f"{REPOSITORY}/").removeprefix("./")
+
+
+def is_table(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a value of a JSON document is an object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: Any) -> TypeGuard[list[Any]]:
+    """Whether a value of a JSON document is an array."""
+    return isinstance(value, list)
+
+
+def kept(words: list[str], name: str) -> str:
+    """A line for `sh` that runs `words` with all output in the file `name` of `OUT`, and shown as it comes.
+
+    The output is followed, and not piped: a process that is left behind with the pipe open would hold up the end.
+    """
+    command, file = shlex.join(words), f"{OUT}/{name}"
+    return f"{command} >{file} 2>&1 & pid=$!; tail -s 0.1 --pid=$pid -n +1 -f {file}; wait $pid"
