@@ -152,13 +152,15 @@ async def test_a_conftest_that_hides_failures_is_called_tampering_and_named(proj
 
 
 async def test_tests_that_write_everywhere_leave_the_work_tree_as_it_was(project: Project) -> None:
-    """S14, G03"""
+    """S14, G03. A test that rewrites test files while they run is called what it is."""
     project.start(
-        {
+        ADD
+        | {
             "test_writes.py": ONLY_IN_A_BOX
             + "from pathlib import Path\n"
             + "def test_writes():\n"
             + "    Path('test_writes.py').write_text('changed')\n"
+            + "    Path('calc.py').write_text('changed')\n"
             + "    Path('new.txt').write_text('new')\n"
             + "    Path('.git/hooks').mkdir(parents=True)\n"
             + "    Path('.git/hooks/pre-commit').write_text('#!/bin/sh')\n"
@@ -166,7 +168,8 @@ async def test_tests_that_write_everywhere_leave_the_work_tree_as_it_was(project
     )
     before = {path: path.read_bytes() for path in project.root.rglob("*") if path.is_file()}
     report = await project.test(baseline=False)
-    assert report.verdict == "passed", report.output_tail
+    assert (report.verdict, report.totals.passed) == ("tampered", 1), report.output_tail
+    assert "test_writes.py" in {tamper.path for tamper in report.tamper}
     assert {path: path.read_bytes() for path in project.root.rglob("*") if path.is_file()} == before
 
 
