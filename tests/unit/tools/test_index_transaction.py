@@ -2,10 +2,14 @@
 
 import sqlite3
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
+from threading import Barrier
 
 import pytest
 
+from repowright_tools.index.store import IndexStore
 from repowright_tools.index.transaction import transaction
 
 
@@ -62,3 +66,17 @@ def test_what_went_wrong_is_told_where_sqlite_has_undone_the_change_by_itself(da
         change(database, "INSERT INTO a VALUES(1)", "INSERT OR ROLLBACK INTO a VALUES(1)")
 
     assert count(database) == 0
+
+
+def test_whoever_opens_a_new_index_at_the_same_moment_can_keep_it(tmp_path: Path) -> None:
+    """Rounds, since SQLite refuses one of six in every twentieth of them alone."""
+    together = Barrier(6)
+
+    def opened(number: int) -> bool:
+        together.wait()
+        IndexStore(tmp_path / f"{number}.sqlite")
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        for number in range(60):
+            assert all(threads.map(opened, [number] * 6))

@@ -5,6 +5,7 @@ whatever it holds has passed the search for secrets.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
@@ -173,13 +174,28 @@ def _connected(path: Path | None) -> sqlite3.Connection:
         ":memory:" if path is None else path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
     )
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = MEMORY"):
+        _write_ahead(connection)
+        for pragma in ("synchronous = NORMAL", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         _prepare(connection)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Others may be opening the new file too, and SQLite waits for nobody when it changes the mode of a journal."""
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _prepare(db: sqlite3.Connection) -> None:
