@@ -52,10 +52,12 @@ def _web_address(value: str) -> str:
 
 
 def _indexes(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    for value in values:
-        tool, separator, url = value.get_secret_value().partition("=")
-        if not separator or tool not in ("pip", "npm", "go") or not urlsplit(url).hostname:
-            raise ValueError("give pip=URL, npm=URL or go=URL")
+    from repowright_tools.sandbox.indexes import operators_indexes
+
+    try:
+        operators_indexes({tool: url for tool, _, url in (value.get_secret_value().partition("=") for value in values)})
+    except ValueError:  # its words could hold a password
+        raise ValueError("give pip=URL, npm=URL or go=URL, each an http(s) address") from None
     return values
 
 

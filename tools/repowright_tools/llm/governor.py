@@ -1,16 +1,19 @@
 """The way to remote models: the first that can answer does, unless the answer is known already."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 
 from repowright_tools.errors import ModelNotFound, ModelOverloaded, ModelUnreachable, RateLimited
-from repowright_tools.events import EventSink, ModelCallEvent, ModelFallbackEvent
+from repowright_tools.events import EventSink, ModelFallbackEvent
 from repowright_tools.llm.cache import cache_key
 from repowright_tools.llm.call import Call
+from repowright_tools.llm.local import keep
 from repowright_tools.llm.measure import measured
-from repowright_tools.llm.rounds import Record, Round, cost_of
+from repowright_tools.llm.provider import Usage
+from repowright_tools.llm.rounds import Record, Round
 from repowright_tools.llm.shared import Route, Shared
-from repowright_tools.stage import Charge, Cost, Journal, Json
+from repowright_tools.stage import Journal
 
 _PASSED_ON = (ModelNotFound, ModelOverloaded, ModelUnreachable, RateLimited)
 """Failures after which the next model is asked: those of the service, not of the question or of the answer."""
@@ -57,21 +60,8 @@ class Governor:
         key = cache_key(name, route.model, policy.endpoint(name).base_url, found.request, policy.max_tokens)
         known = await self._shared.cache.get(key)
         if known is not None:
-            return await self._remembered(asked, known)
+            # It costs nothing now, whatever it cost then.
+            free: Record = {"usage": asdict(Usage()), "usd": 0.0, "calls": 0, "seconds": 0.0, "from_cache": True}
+            return await keep(asked, known | free, self._journal, self._events)
         self._fresh[asked.step] = key
         return await call.answer()
-
-    async def _remembered(self, asked: Round, known: Record) -> Record:
-        """An answer from the cache: it costs nothing now, whatever it cost then."""
-        nothing = {"input_tokens": 0, "output_tokens": 0, "cached_input_tokens": 0, "cache_write_tokens": 0}
-        kept: Record = known | {"usage": nothing, "usd": 0.0, "calls": 0, "seconds": 0.0, "from_cache": True}
-
-        async def effect() -> Json:
-            name, model = known["provider"], known["model"]
-            self._events.emit(ModelCallEvent(asked.request.ask, name, model, "COMPLETE", 0, 0, 0, 0.0, 0.0))
-            return kept
-
-        free = Cost(provider=known["provider"], model=known["model"])
-        charge = Charge(free, cost_of, lambda _: (free, {}))
-        record: Record = await self._journal.step(asked.step, asked.inputs, effect, charge=charge)
-        return record

@@ -48,7 +48,8 @@ class LocalAnswers:
             self._events.emit(shortened)
         started = time.monotonic()
         reply = await self._provider.reply(request)
-        return await keep(asked, self._provider.name, reply, time.monotonic() - started, self._journal, self._events)
+        kept = record_of(self._provider.name, reply, 0.0, time.monotonic() - started)
+        return await keep(asked, kept, self._journal, self._events)
 
     def _fitted(self, asked: Round) -> tuple[ModelRequest, ContextShortenedEvent | None]:
         return asked.fitted(self._provider.room(asked.request))
@@ -57,19 +58,17 @@ class LocalAnswers:
         """Nothing to be learnt from it."""
 
 
-async def keep(
-    asked: Round, provider: str, reply: ModelReply, seconds: float, journal: Journal, events: EventSink
-) -> Record:
-    """Journal and report an answer that cost nothing."""
-    kept: Record = record_of(provider, reply, 0.0, seconds)
+async def keep(asked: Round, kept: Record, journal: Journal, events: EventSink) -> Record:
+    """Journal and report an answer that costs nothing now."""
+    provider, model = kept["provider"], kept["model"]
 
     async def effect() -> Json:
-        usage = reply.usage
+        usage = Usage(**kept["usage"])
         tokens = (usage.input_tokens, usage.output_tokens, usage.cached_input_tokens)
-        events.emit(ModelCallEvent(asked.request.ask, provider, reply.model, "COMPLETE", *tokens, 0.0, seconds))
+        events.emit(ModelCallEvent(asked.request.ask, provider, model, "COMPLETE", *tokens, 0.0, kept["seconds"]))
         return kept
 
-    free = charged(Usage(), 0.0, 0, provider, reply.model)
+    free = charged(Usage(), 0.0, 0, provider, model)
     charge = Charge(reservation=free, cost_of=cost_of, failure=lambda _: (free, {}))
     record: Record = await journal.step(asked.step, asked.inputs, effect, charge=charge)
     return record

@@ -229,7 +229,7 @@ def _candidate(book: Book, ticket: Ticket, name: str, rules: Rules, now: float) 
 def _strangers(book: Book, ticket: Ticket, now: float) -> list[Promise]:
     """Requests just sent with keys that nobody knows the organisation of yet."""
     unknown = [name for name in ticket.wanted.named if name not in book.keys or book.keys[name].organisation is None]
-    lanes = [book.lanes.get(f"{name} {ticket.wanted.model}", Lane()) for name in unknown]
+    lanes = [book.lanes.get(lane_name(name, Key(), ticket.wanted.model), Lane()) for name in unknown]
     fresh = [lane for lane in lanes if lane.exploring.left_s(now) > 0]
     return [one for lane in fresh for one in lane.promises.values() if one.sent and not one.opened and not one.ended]
 

@@ -14,7 +14,7 @@ from repowright_tools.llm.answers import LEAK_FINDING, judge
 from repowright_tools.llm.context import PREAMBLE, clean, clean_sections
 from repowright_tools.llm.local import keep
 from repowright_tools.llm.provider import Exchange, ModelReply, ModelRequest, Usage
-from repowright_tools.llm.rounds import Record, Round, step_name
+from repowright_tools.llm.rounds import Record, Round, record_of, step_name
 from repowright_tools.stage import Answer, Ask, Journal, Json, RejectedAnswer, Section
 from repowright_tools.threads import in_thread
 
@@ -85,7 +85,8 @@ class ThinkingModel:
         submitted = await self._submissions.take()
         if submitted is None:
             return await self._answers.answer(asked)
-        return await keep(asked, "host", ModelReply(submitted, Usage(), None), 0.0, self._journal, self._events)
+        kept = record_of("host", ModelReply(submitted, Usage(), None), 0.0, 0.0)
+        return await keep(asked, kept, self._journal, self._events)
 
     async def _judge(self, ask: Ask[T], record: Record) -> tuple[T | None, list[str]]:
         return (None, [LEAK_FINDING]) if record["secret"] else await judge(ask, record["answer"])

@@ -134,12 +134,6 @@ def language_variables(paths: Sequence[str] | Mapping[str, bytes]) -> dict[str, 
     return {} if language is None else dict(language.variables)
 
 
-def link_line(paths: Sequence[str] | Mapping[str, bytes]) -> str:
-    """A line for `sh` that makes the installed dependencies known to the tree in the current folder."""
-    language = find_language(paths)
-    return ":" if language is None else language.link
-
-
 def _without_scripts(manifest: bytes) -> bytes:
     """A package.json without its scripts, which need the project's code; that of dependencies are left alone."""
     try:

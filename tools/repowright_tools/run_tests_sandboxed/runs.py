@@ -43,8 +43,8 @@ class Setup:
     project: PythonProject | None
     image: Prepared
     timeout_s: float
-    language: Language | None = None
-    supervises: bool = True
+    language: Language | None
+    supervises: bool
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ async def set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, c
         if more:
             spec = environment_spec(project, more)
             prepared = await ctx.sandbox.prepare(spec, run_id=ctx.run_id, network=network) or prepared
-    return Setup(command, project, prepared or image, timeout_s, supervises=supervises)
+    return Setup(command, project, prepared or image, timeout_s, None, supervises)
 
 
 async def _metadata_requirements(
@@ -134,12 +134,12 @@ async def run_tests(ctx: StageContext, setup: Setup, step: str, tested: Tested) 
 
 def can_select(setup: Setup, selected: Selected) -> bool:
     """Whether a run can be narrowed to these tests."""
-    return setup.supervises and setup.command.reports and _line(setup, selected, {}) is not None
+    return setup.supervises and _line(setup, selected, {}) is not None
 
 
 def _supervised(setup: Setup, tested: Tested) -> str | None:
     """The line that runs pytest under supervision; without probes where they would make it too long."""
-    if not (setup.supervises and setup.command.reports):
+    if not setup.supervises:
         return None
     return (
         _line(setup, tested.selected, tested.probes)
