@@ -36,6 +36,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     dialect: Dialect
     asked: Asked
+    chunked = False
+    """Whether the body that is written now has no length, and its connection goes on after it."""
 
     @property
     def api(self) -> "FakeApi":
@@ -87,9 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
         say = cast(Say, said(step))
         pace = _pace(step)
         self.asked.status = 200
-        self.close_connection = True
+        self.chunked = isinstance(step, Say | Drip | StreamError)
+        self.close_connection = not self.chunked
         head = self.api.head(self.dialect, self.asked)
-        self._begin(200, {"content-type": self.dialect.stream_type, "connection": "close", **head})
+        framing = {"transfer-encoding": "chunked"} if self.chunked else {"connection": "close"}
+        self._begin(200, {"content-type": self.dialect.stream_type, **framing, **head})
         length, gone, total = wire.length_of(say), 0, self.asked.usage.output_tokens
         for piece in self.dialect.beginning(say, self.asked):
             gone += piece.characters
@@ -106,16 +110,22 @@ class _Handler(BaseHTTPRequestHandler):
                 self._cut(step)
             case Hang():
                 self._wait_for_client()
+        if self.chunked:
+            self.wfile.write(b"0\r\n\r\n")
+            self.chunked = False
 
     def _write(self, data: bytes, bytes_per_s: float | None = None) -> None:
         if bytes_per_s is None:
-            self.wfile.write(data)
+            self._put(data)
             return
         portion = max(1, int(bytes_per_s * _DRIP_S))
         for start in range(0, len(data), portion):
             if self.api.closed.wait(portion / bytes_per_s):
                 return
-            self.wfile.write(data[start : start + portion])
+            self._put(data[start : start + portion])
+
+    def _put(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data) if self.chunked and data else data)
 
     def _cut(self, step: Break) -> None:
         """Close with RST instead of FIN, where a reset is wanted."""

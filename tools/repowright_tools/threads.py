@@ -1,11 +1,13 @@
 """Blocking libraries go to a thread with a deadline."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar, cast
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from repowright_tools.errors import RepowrightError
 
@@ -28,6 +30,19 @@ async def within(
             return await in_thread(call, *args, **kwargs)
     except TimeoutError as error:
         raise late from error
+
+
+@asynccontextmanager
+async def beside() -> AsyncGenerator[TaskGroup]:
+    """Tasks beside what is done inside, waited for at its end. An error of what is inside is raised as it is."""
+    errors: list[Exception] = []
+    async with anyio.create_task_group() as tasks:
+        try:
+            yield tasks
+        except Exception as error:  # raised below, out of the group, which would wrap it
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 async def both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:

@@ -14,6 +14,7 @@ from repowright_tools.llm.book import Book
 from repowright_tools.llm.failure import CallFailed
 from repowright_tools.llm.limits import Limits, MemoryState, Slot, Wanted
 from repowright_tools.llm.provider import Usage
+from repowright_tools.threads import beside
 
 T = TypeVar("T")
 pytestmark = pytest.mark.anyio
@@ -49,9 +50,9 @@ class _Threaded(MemoryState):
 class Office:
     """Limits over a book in memory, and what people were told."""
 
-    def __init__(self, longest_wait_s: float = 60.0) -> None:
+    def __init__(self, longest_wait_s: float = 60.0, state: MemoryState | None = None) -> None:
         self.clock = Clock()
-        self.state = _Threaded()
+        self.state = state or _Threaded()
         self.told: list[tuple[float, str]] = []
         self.limits = Limits(
             self.state,
@@ -85,6 +86,18 @@ class Office:
         return await self.state.change(read)
 
 
+class _Stuck(_Threaded):
+    """Lets the next change wait until it is freed, and those after it overtake it."""
+
+    stuck: anyio.Event | None = None
+
+    async def change(self, work: Callable[[Book], T]) -> T:
+        stuck, self.stuck = self.stuck, None
+        if stuck is not None:
+            await stuck.wait()
+        return await super().change(work)
+
+
 def headers(remaining: int, organisation: str = "org-a") -> dict[str, str]:
     return {
         "anthropic-organization-id": organisation,
@@ -99,7 +112,6 @@ async def test_a_request_waits_until_there_is_capacity_and_says_so() -> None:
     began = office.clock.now
     async with office.capacity() as slot:
         assert slot.key == "k1"
-        assert slot.organisation == "org-a"
 
     assert office.clock.now - began == pytest.approx(1)
     assert office.told == [(1, "the rate limit of m is reached")]
@@ -292,3 +304,43 @@ def test_what_is_wanted_shows_no_key() -> None:
 
     assert "secret" not in repr(wanted)
     assert "secret" not in str(wanted.named.keys())
+
+
+async def test_an_answer_is_read_while_what_its_headers_teach_waits_for_the_book() -> None:
+    state = _Stuck()
+    office = Office(state=state)
+    async with office.capacity() as slot:
+        state.stuck = stuck = anyio.Event()
+        with anyio.fail_after(5):
+            await slot.opened(headers(30))
+            await anyio.wait_all_tasks_blocked()
+        stuck.set()
+        await slot.used(Usage(10, 10))
+    assert await office.level() == 30
+
+
+async def test_a_first_refusal_parks_the_organisation_that_its_headers_prove() -> None:
+    state = _Stuck()
+    office = Office(state=state)
+    with pytest.raises(CallFailed):
+        await _refused(office, state)
+
+    def parked_s(book: Book) -> dict[str, float]:
+        return {name: lane.parked.left_s(office.clock.now) for name, lane in book.lanes.items()}
+
+    assert await state.change(parked_s) == {"anthropic @org-a m": 30}
+
+
+async def _refused(office: Office, state: _Stuck) -> None:
+    """A 429, known before what its headers teach is written down."""
+    async with beside() as tasks, office.capacity() as slot:
+        state.stuck = stuck = anyio.Event()
+        await slot.opened(headers(0))
+        await anyio.wait_all_tasks_blocked()
+        tasks.start_soon(_free_later, stuck)
+        raise CallFailed(RateLimited("later"), blame="organisation", may_pass=True, billed=Usage(), wait_s=30)
+
+
+async def _free_later(stuck: anyio.Event) -> None:
+    await anyio.wait_all_tasks_blocked()
+    stuck.set()

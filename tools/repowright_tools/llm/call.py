@@ -13,13 +13,11 @@ from repowright_tools.llm.book import key_id
 from repowright_tools.llm.failure import CallFailed
 from repowright_tools.llm.limits import Slot, Wanted
 from repowright_tools.llm.measure import Measured, count
-from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage
+from repowright_tools.llm.provider import ModelReply, Usage
 from repowright_tools.llm.retry import retrying
 from repowright_tools.llm.rounds import Record, Round, charged, cost_of, record_of
 from repowright_tools.llm.shared import Route, Shared
-from repowright_tools.llm.tokens import Tokens, request_texts
 from repowright_tools.stage import Charge, Cost, Journal, Json
-from repowright_tools.threads import in_thread
 
 USUAL_ANSWER_TOKENS = 4_000
 """Output tokens that pacing expects of an answer. The cap, which the budget holds, would leave most of a rate limit
@@ -44,6 +42,7 @@ class Call:
         self._asked = asked
         self._request = measured.request
         self._counted = measured.tokens
+        self._most = measured.most
         self._journal = journal
         self._events = events
         self._run = run
@@ -68,7 +67,7 @@ class Call:
             if policy.max_run_cost_usd is None:
                 return await self._paid(slot, estimate)
             try:
-                return await self._paid(slot, await in_thread(_bound, self._request))
+                return await self._paid(slot, self._most)
             except BudgetExceeded:
                 # The bound is far above any real count: before the budget is called too small, the provider counts.
                 counted = await count(self._route, self._request)
@@ -154,8 +153,3 @@ class Call:
     def _waiting(self, seconds: float, why: str) -> None:
         name, model = self._route.provider.name, self._route.model
         self._events.emit(ModelWaitEvent(self._request.ask, name, model, seconds, why))
-
-
-def _bound(request: ModelRequest) -> int:
-    """Tokens that it cannot exceed. A long text with letters outside of ASCII takes tens of milliseconds."""
-    return Tokens.bound(request_texts(request))

@@ -14,9 +14,11 @@ from repowright_tools.errors import ModelError, StateUnavailable
 from repowright_tools.llm import lessons
 from repowright_tools.llm.book import Book
 from repowright_tools.llm.failure import CallFailed
+from repowright_tools.llm.notes import Lesson, Notes
 from repowright_tools.llm.pool import Go, Never, Rules, Ticket, Wait, Wanted, look
 from repowright_tools.llm.provider import Usage
 from repowright_tools.llm.spans import LONGEST_S
+from repowright_tools.threads import beside
 
 __all__ = ["Limits", "MemoryState", "SharedState", "Slot", "Wanted"]
 
@@ -59,31 +61,20 @@ class Slot:
 
     Attributes:
         key: to send it with.
-        organisation: whose limits it counts in; None while that is not known.
     """
 
-    def __init__(
-        self,
-        ticket: Ticket,
-        key: str,
-        organisation: str | None,
-        note: Callable[[Callable[[Book, float], str | None]], Awaitable[str | None]],
-        settle: Callable[[Callable[[Book, float], None]], Awaitable[None]],
-    ) -> None:
+    def __init__(self, ticket: Ticket, key: str, notes: Notes) -> None:
         self.key = key
-        self.organisation = organisation
         self._ticket = ticket
-        self._note = note
-        self._settle = settle
+        self._notes = notes
 
     async def opened(self, headers: Mapping[str, str]) -> None:
-        """Learn from the headers of the response, by lower-case name, as soon as they are there."""
-        learned = await self._note(lambda book, now: lessons.opened(book, self._ticket, headers, now))
-        self.organisation = learned or self.organisation
+        """Learn from the headers of the response, by lower-case name. The answer is read meanwhile."""
+        self._notes.add(lambda book, now: lessons.opened(book, self._ticket, headers, now))
 
     async def used(self, usage: Usage) -> None:
         """The request was answered: settle the estimates against what it really took."""
-        await self._settle(lambda book, now: lessons.used(book, self._ticket, usage, now))
+        await self._notes.settle(lambda book, now: lessons.used(book, self._ticket, usage, now))
 
 
 class Limits:
@@ -138,29 +129,23 @@ class Limits:
     async def _capacity(
         self, ticket: Ticket, deadline: float | None, waiting: Callable[[float, str], None]
     ) -> AsyncGenerator[Slot]:
-        settled = False
+        async with beside() as tasks:
+            notes = Notes(self._note, tasks)
+            try:
+                go = await self._turn(ticket, deadline, waiting)
+                yield Slot(ticket, ticket.wanted.named[go.name], notes)
+            except CallFailed as failure:
+                failed = failure
+                await notes.settle(lambda book, now: lessons.failed(book, ticket, failed, self._rules, now))
+                raise
+            finally:
+                if not notes.settled:
+                    await notes.settle(lambda book, now: lessons.left(book, ticket, now))
 
-        async def settle(work: Callable[[Book, float], None]) -> None:
-            nonlocal settled
-            settled = True
-            await self._note(work)
-
-        try:
-            go = await self._turn(ticket, deadline, waiting)
-            yield Slot(ticket, ticket.wanted.named[go.name], go.organisation, self._note, settle)
-        except CallFailed as failure:
-            failed = failure
-            await settle(lambda book, now: lessons.failed(book, ticket, failed, self._rules, now))
-            raise
-        finally:
-            if not settled:
-                await self._note(lambda book, now: lessons.left(book, ticket, now))
-
-    async def _note(self, work: Callable[[Book, float], T]) -> T | None:
+    async def _note(self, lesson: Lesson) -> None:
         """Write down what was learned; a book that cannot be reached must not cost a paid answer."""
         with suppress(StateUnavailable):
-            return await self._change(work)
-        return None
+            await self._change(lesson)
 
     async def _change(self, work: Callable[[Book, float], T]) -> T:
         """Not to be cancelled: what a thread writes down must be known here."""

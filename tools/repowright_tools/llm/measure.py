@@ -8,7 +8,7 @@ from repowright_tools.llm.context import Room
 from repowright_tools.llm.provider import ModelRequest
 from repowright_tools.llm.rounds import Round
 from repowright_tools.llm.shared import Route, Shared
-from repowright_tools.llm.tokens import request_texts
+from repowright_tools.llm.tokens import Tokens, request_texts
 from repowright_tools.threads import in_thread
 
 NEAR = 0.8
@@ -25,11 +25,13 @@ class Measured:
     Attributes:
         request: with its context.
         tokens: what it has, as counted here; `Tokens.factor` makes an estimate for a model of it.
+        most: tokens that it cannot exceed.
         shortened: what there is to tell when not all of the context fits.
     """
 
     request: ModelRequest
     tokens: int
+    most: int
     shortened: ContextShortenedEvent | None
 
 
@@ -93,7 +95,8 @@ class _Ruler:
 
     def fitted(self, room: Room) -> Measured:
         request, shortened = self._asked.fitted(room)
-        return Measured(request, self._count(request_texts(request)), shortened)
+        texts = request_texts(request)
+        return Measured(request, self._count(texts), Tokens.bound(texts), shortened)
 
     def _count(self, texts: Sequence[str]) -> int:
         return sum(map(self._shared.tokens.count, texts))
