@@ -67,9 +67,15 @@ class RunJournal:
         self._stage = stage
         self._scope = scope
         self._also: list[Callable[[Connection], None]] = []
+        self._finished: set[tuple[str, str]] | None = None
 
     async def recorded(self, name: str, inputs: Json) -> Json | None:
-        last = await self._store.transaction(lambda db: self._last(db, name, digest(inputs)))
+        key = digest(inputs)
+        if self._finished is None:
+            self._finished = await self._store.transaction(self._finished_before)
+        if (name, key) not in self._finished:  # nobody else writes under this scope while its attempt has the lease
+            return None
+        last = await self._store.transaction(lambda db: self._last(db, name, key))
         return last["payload"] if last is not None and last["kind"] == "result" else None
 
     async def step(
@@ -147,6 +153,8 @@ class RunJournal:
                 each(db)
 
         await self._keep(keep)
+        if self._finished is not None:
+            self._finished.add((name, key))
         return json.loads(json.dumps(result))  # the same shapes now as after a resume
 
     async def _append(self, kind: Kind, name: str, key: str, payload: Json, cost: dict[str, Any] | None) -> None:
@@ -171,11 +179,16 @@ class RunJournal:
             results.append(await self._store.transaction(work))
         return results[0]
 
+    def _finished_before(self, db: Connection) -> set[tuple[str, str]]:
+        """Name and inputs of each step that has a result."""
+        return {(row["name"], row["inputs"]) for row in self._current(db) if row["kind"] == "result"}
+
     def _current(self, db: Connection) -> list[dict[str, Any]]:
         """The last entry of each step of this scope."""
         wanted = sa.and_(entries.c.run_id == self._run_id, entries.c.scope == self._scope)
         last: dict[tuple[str, str], dict[str, Any]] = {}
-        for row in db.execute(sa.select(entries).where(wanted).order_by(entries.c.seq)).mappings():
+        of_scope = sa.select(entries.c.name, entries.c.inputs, entries.c.kind).where(wanted).order_by(entries.c.seq)
+        for row in db.execute(of_scope).mappings():
             last[row["name"], row["inputs"]] = dict(row)
         return list(last.values())
 

@@ -1,6 +1,5 @@
 """What is known of model limits, shared by all processes over the database of the runs. Imports SQLAlchemy: lazily."""
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -12,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from repowright_server.runs.schema import limits
 from repowright_server.runs.store import Store
 from repowright_tools.llm.book import Book
-from repowright_tools.threads import in_thread
 
 T = TypeVar("T")
 _ROW = 1
@@ -30,14 +28,9 @@ class StoredLimits:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._turn = threading.Lock()  # threads of one process wait here, where they need not poll, and not for SQLite
 
     async def change(self, work: Callable[[Book], T]) -> T:
-        return await in_thread(self._change, work)
-
-    def _change(self, work: Callable[[Book], T]) -> T:
-        with self._turn:
-            return self._store.relaxed().transact(lambda connection: _change(connection, work))
+        return await self._store.relaxed().transaction(lambda connection: _change(connection, work))
 
 
 def _change(connection: Connection, work: Callable[[Book], T]) -> T:

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,8 +30,15 @@ class Store:
         StateTooNew: a newer version of this program has written it.
     """
 
-    def __init__(self, url: str | None, home: Path, *, durable: bool = True) -> None:
-        """`durable` False: see `relaxed`."""
+    def __init__(
+        self,
+        url: str | None,
+        home: Path,
+        *,
+        durable: bool = True,
+        turn: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        """`durable` False: see `relaxed`; `turn` is then the lock that both take."""
         self._place = url, home
         self._relaxed: Store | None = None
         if url is None:
@@ -45,6 +52,8 @@ class Store:
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", partial(_configure_sqlite, durable))
             event.listen(self._engine, "begin", _begin_immediate)
+        # SQLite has one writer at a time, and one that waits for it polls: threads of this process wait here instead.
+        self._turn = turn or (threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext())
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -56,7 +65,7 @@ class Store:
         if self._engine.dialect.name != "sqlite":
             return self
         if self._relaxed is None:
-            self._relaxed = Store(*self._place, durable=False)
+            self._relaxed = Store(*self._place, durable=False, turn=self._turn)
         return self._relaxed
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
@@ -70,7 +79,7 @@ class Store:
                     with self._engine.begin() as connection:  # its own transaction: `work` may be rolled back
                         self._prepare(connection)
                     self._ready = True
-            with self._engine.begin() as connection:
+            with self._turn, self._engine.begin() as connection:
                 return work(connection)
         except SQLAlchemyError as error:
             reason: object = getattr(error, "orig", None)

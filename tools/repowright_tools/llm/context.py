@@ -35,10 +35,12 @@ class Fitted:
 
     Attributes:
         blocks: as `render` gives them.
+        size: of all of it, as the room measures texts.
         dropped: titles of the sections that were cut or left out; empty when all of it is there.
     """
 
     blocks: tuple[str, ...]
+    size: int
     dropped: Sequence[str]
 
 
@@ -87,10 +89,11 @@ def fit(sections: Sequence[Section], room: Room) -> Fitted:
                 raise ContextTooLarge(f"{section.title!r} alone does not fit the room for a prompt")
             dropped.append(section.title)
             text = _head(section, Room(left, room.size))
+            size = _size(text, room)
         if text:
             kept.append((section, text))
             left -= size
-    return Fitted(_blocks(kept), dropped)
+    return Fitted(_blocks(kept), room.limit - left, dropped)
 
 
 def _head(section: Section, room: Room) -> str:

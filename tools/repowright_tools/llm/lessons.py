@@ -18,11 +18,11 @@ _LONGEST_NAME = 100
 _MOST_DOUBLINGS = 20
 
 
-def opened(book: Book, ticket: Ticket, headers: Mapping[str, str], now: float) -> str | None:
-    """Headers are here: they prove the key's organisation, and tell its limits. Returns the organisation."""
+def opened(book: Book, ticket: Ticket, headers: Mapping[str, str], now: float) -> None:
+    """Headers are here: they prove the key's organisation, and tell its limits."""
     held = promise_of(book, ticket)
     if held is None:
-        return None
+        return
     where, promise = held
     key = book.keys.setdefault(promise.key, Key())
     key.used = now
@@ -34,7 +34,6 @@ def opened(book: Book, ticket: Ticket, headers: Mapping[str, str], now: float) -
             del book.lanes[where]
         book.lanes.setdefault(shared, Lane()).add(ticket.id, promise, now)
     book.lanes[shared].learn(promise, read_limits(headers, now), book.next_tick(), now)
-    return key.organisation
 
 
 def used(book: Book, ticket: Ticket, usage: Usage, now: float) -> None:

@@ -74,7 +74,7 @@ class Slot:
 
     async def used(self, usage: Usage) -> None:
         """The request was answered: settle the estimates against what it really took."""
-        await self._notes.settle(lambda book, now: lessons.used(book, self._ticket, usage, now))
+        self._notes.settle(lambda book, now: lessons.used(book, self._ticket, usage, now))
 
 
 class Limits:
@@ -136,11 +136,11 @@ class Limits:
                 yield Slot(ticket, ticket.wanted.named[go.name], notes)
             except CallFailed as failure:
                 failed = failure
-                await notes.settle(lambda book, now: lessons.failed(book, ticket, failed, self._rules, now))
+                notes.settle(lambda book, now: lessons.failed(book, ticket, failed, self._rules, now))
                 raise
             finally:
                 if not notes.settled:
-                    await notes.settle(lambda book, now: lessons.left(book, ticket, now))
+                    notes.settle(lambda book, now: lessons.left(book, ticket, now))
 
     async def _note(self, lesson: Lesson) -> None:
         """Write down what was learned; a book that cannot be reached must not cost a paid answer."""

@@ -3,10 +3,10 @@
 import time
 from typing import Protocol
 
-from repowright_tools.events import ContextShortenedEvent, EventSink, ModelCallEvent
+from repowright_tools.events import EventSink, ModelCallEvent
 from repowright_tools.llm.context import Room
 from repowright_tools.llm.provider import ModelReply, ModelRequest, Usage
-from repowright_tools.llm.rounds import Record, Round, charged, cost_of, record_of
+from repowright_tools.llm.rounds import Filled, Record, Round, charged, cost_of, record_of
 from repowright_tools.stage import Charge, Journal, Json
 from repowright_tools.threads import in_thread
 
@@ -43,15 +43,15 @@ class LocalAnswers:
         self._events = events
 
     async def answer(self, asked: Round) -> Record:
-        request, shortened = await in_thread(self._fitted, asked)
-        if shortened is not None:
-            self._events.emit(shortened)
+        filled = await in_thread(self._fitted, asked)
+        if filled.shortened is not None:
+            self._events.emit(filled.shortened)
         started = time.monotonic()
-        reply = await self._provider.reply(request)
+        reply = await self._provider.reply(filled.request)
         kept = record_of(self._provider.name, reply, 0.0, time.monotonic() - started)
         return await keep(asked, kept, self._journal, self._events)
 
-    def _fitted(self, asked: Round) -> tuple[ModelRequest, ContextShortenedEvent | None]:
+    def _fitted(self, asked: Round) -> Filled:
         return asked.fitted(self._provider.room(asked.request))
 
     async def accepted(self, asked: Round, record: Record) -> None:

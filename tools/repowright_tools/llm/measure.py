@@ -1,6 +1,5 @@
 """How long a prompt may be, and a request that is not longer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from repowright_tools.events import ContextShortenedEvent, EventSink, ProgressEvent
@@ -81,6 +80,7 @@ class _Ruler:
         self._shared = shared
         self._route = route
         self._asked = asked
+        self._beside = 0
 
     def first(self) -> tuple[Room, Measured]:
         """The room that there is, and what fits it by estimate."""
@@ -88,15 +88,11 @@ class _Ruler:
         window = self._shared.prices.context_window(self._route.provider.price_list, model)
         most = policy.max_call_input_tokens
         self.limit = most if window is None else min(most, window - policy.max_tokens)
-        factor = self._shared.tokens.factor(model)
-        beside = self._count(request_texts(self._asked.request))
-        room = Room(int(self.limit / factor) - beside, self._shared.tokens.count)
+        self._beside = sum(map(self._shared.tokens.count, request_texts(self._asked.request)))
+        room = Room(int(self.limit / self._shared.tokens.factor(model)) - self._beside, self._shared.tokens.count)
         return room, self.fitted(room)
 
     def fitted(self, room: Room) -> Measured:
-        request, shortened = self._asked.fitted(room)
-        texts = request_texts(request)
-        return Measured(request, self._count(texts), Tokens.bound(texts), shortened)
-
-    def _count(self, texts: Sequence[str]) -> int:
-        return sum(map(self._shared.tokens.count, texts))
+        filled = self._asked.fitted(room)
+        most = Tokens.bound(request_texts(filled.request))
+        return Measured(filled.request, self._beside + filled.size, most, filled.shortened)

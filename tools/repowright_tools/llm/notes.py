@@ -7,43 +7,54 @@ from anyio.abc import TaskGroup
 
 from repowright_tools.llm.book import Book
 
-Lesson = Callable[[Book, float], object]
+Lesson = Callable[[Book, float], None]
 """Changes the book, at so many epoch seconds."""
+SOON_S = 0.02
+"""What headers teach waits so long for the end of the request, which is often there at once: a refusal, above all."""
 
 
 class Notes:
-    """Writes lessons down one after the other.
+    """Writes lessons down in their order, beside the request that taught them.
 
-    The first may take its time: an answer that is being paid for is read meanwhile, also where the book is locked.
+    Nobody who has paid for an answer waits for the book, which another process may have locked.
 
     Args:
-        write: writes one down, and is not cancelled in the middle.
-        tasks: where it is done meanwhile; ended after the last lesson.
+        write: writes one down.
+        tasks: where it is done; it ends after the last lesson.
     """
-
-    settled = False
-    """Whether the last lesson is known."""
 
     def __init__(self, write: Callable[[Lesson], Awaitable[None]], tasks: TaskGroup) -> None:
         self._write = write
         self._tasks = tasks
-        self._written = anyio.Event()
-        self._written.set()
+        self._lessons: list[Lesson] = []
+        self._settled = anyio.Event()
+        self._turn = anyio.Lock()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last lesson is known."""
+        return self._settled.is_set()
 
     def add(self, lesson: Lesson) -> None:
-        """Begin to write the first lesson down."""
-        self._written = anyio.Event()
-        self._tasks.start_soon(self._begin, lesson)
+        """Write the lesson down soon."""
+        self._lessons.append(lesson)
+        self._tasks.start_soon(self._write_all)
 
-    async def settle(self, lesson: Lesson) -> None:
-        """Write the last lesson down, behind the other one."""
-        self.settled = True
+    def settle(self, lesson: Lesson) -> None:
+        """Write the last lesson down; also when the request is cancelled."""
+        self._settled.set()
+        self.add(lesson)
+
+    async def _write_all(self) -> None:
         with anyio.CancelScope(shield=True):
-            await self._written.wait()
-            await self._write(lesson)
+            with anyio.move_on_after(SOON_S):
+                await self._settled.wait()
+            async with self._turn:
+                lessons, self._lessons = self._lessons, []
+                if lessons:
+                    await self._write(lambda book, now: _teach(lessons, book, now))
 
-    async def _begin(self, lesson: Lesson) -> None:
-        try:
-            await self._write(lesson)
-        finally:
-            self._written.set()
+
+def _teach(lessons: list[Lesson], book: Book, now: float) -> None:
+    for lesson in lessons:
+        lesson(book, now)

@@ -19,6 +19,20 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Filled:
+    """A request with its context.
+
+    Attributes:
+        size: of the context, as the room measured it.
+        shortened: what there is to tell when it is not all of the context.
+    """
+
+    request: ModelRequest
+    size: int
+    shortened: ContextShortenedEvent | None
+
+
+@dataclass(frozen=True)
 class Round:
     """A question that waits for its answer.
 
@@ -51,8 +65,8 @@ class Round:
         digest = sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         return {"ask": self.request.ask, "round": self.request.number, "request": digest}
 
-    def fitted(self, room: Room) -> tuple[ModelRequest, ContextShortenedEvent | None]:
-        """The request with as much of the context as there is room for, and what there is to tell when it is not all.
+    def fitted(self, room: Room) -> Filled:
+        """The request with as much of the context as there is room for.
 
         For a thread: to measure a long context takes a tenth of a second. Sinks of events are not for threads.
 
@@ -62,9 +76,10 @@ class Round:
         fitted = fit(self.sections, room)
         request = replace(self.request, context=fitted.blocks)
         if not fitted.dropped:
-            return request, None
+            return Filled(request, fitted.size, None)
         before, after = _tokens(render(self.sections)), _tokens(fitted.blocks)
-        return request, ContextShortenedEvent(self.request.ask, before, after, ", ".join(fitted.dropped))
+        shortened = ContextShortenedEvent(self.request.ask, before, after, ", ".join(fitted.dropped))
+        return Filled(request, fitted.size, shortened)
 
 
 def step_name(ask: str, number: int | str) -> str:
