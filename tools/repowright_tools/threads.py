@@ -34,13 +34,14 @@ async def within(
 
 @asynccontextmanager
 async def beside() -> AsyncGenerator[TaskGroup]:
-    """Tasks beside what is done inside, waited for at its end. An error of what is inside is raised as it is."""
+    """Tasks beside what is done inside, waited for at its end. An error inside cancels them and is raised as it is."""
     errors: list[Exception] = []
     async with anyio.create_task_group() as tasks:
         try:
             yield tasks
         except Exception as error:  # raised below, out of the group, which would wrap it
             errors.append(error)
+            tasks.cancel_scope.cancel()
     if errors:
         raise errors[0]
 

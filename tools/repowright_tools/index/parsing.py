@@ -12,10 +12,12 @@ from typing import NamedTuple
 import anyio
 import anyio.abc
 from anyio.streams.buffered import BufferedByteReceiveStream
+from anyio.streams.memory import MemoryObjectSendStream
 
 from repowright_tools.index.classify import Reason
 from repowright_tools.index.limits import Limits
 from repowright_tools.index.table import ID_BYTES, code_of
+from repowright_tools.threads import beside
 
 _BATCH_BYTES = 256 * 1024
 _BATCH_FILES = 256
@@ -143,6 +145,7 @@ class Parser:
         return await stream.receive_exactly(size)
 
 
+_Done = tuple[Sequence[Unread], Sequence[Read]]
 Keep = Callable[[Sequence[Unread], Sequence[Read]], Awaitable[None]]
 
 
@@ -155,31 +158,27 @@ async def read_files(first: Parser, files: Sequence[Unread], known: Sequence[str
         known: parse results that are not needed, as `id:form`.
         keep: told of each batch that is done, one at a time. Its error ends the work and is raised as it is.
     """
-    errors: list[Exception] = []
     losses: list[bytes] = []
     batches = _batches(files)
-    keeping = anyio.Lock()
-
-    async def work(parser: Parser) -> None:
-        try:
-            for batch in batches:  # one iterator, shared: whoever is free takes the next batch
-                results = await _read_batch(parser, batch, losses)
-                async with keeping:
-                    await keep(batch, results)
-        except Exception as error:  # raised below, out of the group, which would wrap it
-            errors.append(error)
-            group.cancel_scope.cancel()
-        finally:
-            await parser.kill()
-
     work_bytes = sum(file.size + _FILE_COST for file in files)
     count = min(os.cpu_count() or 1, _MAX_PROCESSES) if work_bytes > _WORTH_A_SECOND_PROCESS else 1
-    async with anyio.create_task_group() as group:
-        for parser in (first, *(Parser(first.root, first.limits) for _ in range(count - 1))):
-            parser.skip(known)
-            group.start_soon(work, parser)
-    if errors:
-        raise errors[0]
+    done, following = anyio.create_memory_object_stream[_Done](count)
+
+    async def work(parser: Parser, done: MemoryObjectSendStream[_Done]) -> None:
+        async with done:
+            try:
+                for batch in batches:  # one iterator, shared: whoever is free takes the next batch
+                    await done.send((batch, await _read_batch(parser, batch, losses)))
+            finally:
+                await parser.kill()
+
+    async with beside() as tasks, following:
+        async with done:
+            for parser in (first, *(Parser(first.root, first.limits) for _ in range(count - 1))):
+                parser.skip(known)
+                tasks.start_soon(work, parser, done.clone())
+        async for batch, results in following:  # the processes are at the next ones meanwhile
+            await keep(batch, results)
 
 
 async def _read_batch(parser: Parser, batch: Sequence[Unread], losses: list[bytes]) -> list[Read]:

@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _VERSION = 1
 _BUSY_S = 20.0
+_LOG_PAGES = 8000  # of 4 kB; each time the log is folded in, the disk is waited for
 _KEPT_FILES = 64  # indexes in one folder; the least recently used ones go
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR")
 _SCHEMA = """
@@ -175,7 +176,7 @@ def _connected(path: Path | None) -> sqlite3.Connection:
     )
     try:
         _write_ahead(connection)
-        for pragma in ("synchronous = NORMAL", "temp_store = MEMORY"):
+        for pragma in ("synchronous = NORMAL", "temp_store = MEMORY", f"wal_autocheckpoint = {_LOG_PAGES}"):
             connection.execute(f"PRAGMA {pragma}")
         _prepare(connection)
     except sqlite3.Error:
