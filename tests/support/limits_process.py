@@ -31,7 +31,7 @@ async def ask(client: httpx2.AsyncClient, limits: Limits, run: str) -> None:
             async with limits.capacity(wanted, deadline=None, waiting=lambda seconds, why: None) as slot:
                 response = await post(client, slot.key)
                 await slot.opened(response.headers)
-                return await slot.used(usage_of(response))
+                return slot.used(usage_of(response))
 
 
 async def post(client: httpx2.AsyncClient, key: str) -> httpx2.Response:

@@ -67,13 +67,15 @@ class RunJournal:
         self._stage = stage
         self._scope = scope
         self._also: list[Callable[[Connection], None]] = []
-        self._finished: set[tuple[str, str]] | None = None
+        self._finished: set[tuple[str, str]] = set()
+        self._knows_finished = False
 
     async def recorded(self, name: str, inputs: Json) -> Json | None:
         key = digest(inputs)
-        if self._finished is None:
-            self._finished = await self._store.transaction(self._finished_before)
-        if (name, key) not in self._finished:  # nobody else writes under this scope while its attempt has the lease
+        if not self._knows_finished:  # nobody else writes under this scope while this attempt has it
+            self._finished |= await self._store.transaction(self._finished_before)
+            self._knows_finished = True
+        if (name, key) not in self._finished:
             return None
         last = await self._store.transaction(lambda db: self._last(db, name, key))
         return last["payload"] if last is not None and last["kind"] == "result" else None
@@ -153,8 +155,7 @@ class RunJournal:
                 each(db)
 
         await self._keep(keep)
-        if self._finished is not None:
-            self._finished.add((name, key))
+        self._finished.add((name, key))
         return json.loads(json.dumps(result))  # the same shapes now as after a resume
 
     async def _append(self, kind: Kind, name: str, key: str, payload: Json, cost: dict[str, Any] | None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+import anyio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
@@ -28,9 +29,11 @@ class StoredLimits:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._turn = anyio.Lock()  # of many that wait for the row, one takes a connection and a thread
 
     async def change(self, work: Callable[[Book], T]) -> T:
-        return await self._store.relaxed().transaction(lambda connection: _change(connection, work))
+        async with self._turn:
+            return await self._store.relaxed().transaction(lambda connection: _change(connection, work))
 
 
 def _change(connection: Connection, work: Callable[[Book], T]) -> T:

@@ -3,8 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,25 +35,36 @@ class Store:
         url: str | None,
         home: Path,
         *,
+        patience_s: float = 10.0,
         durable: bool = True,
-        turn: AbstractContextManager[Any] | None = None,
+        turn: "threading.Lock | None" = None,
     ) -> None:
-        """`durable` False: see `relaxed`; `turn` is then the lock that both take."""
+        """A store at a database URL, or in a file in `home`.
+
+        Args:
+            url: None means the file.
+            home: the folder of the file.
+            patience_s: how long a transaction waits for others in this process, and then for other processes.
+            durable: see `relaxed`.
+            turn: a lock to share with another store on the same file; None means one of its own.
+        """
         self._place = url, home
+        self._patience_s = patience_s
         self._relaxed: Store | None = None
         if url is None:
             path = home / "repowright.db"
             _create(path)
             url = f"sqlite:///{path}"
         try:
-            self._engine = sa.create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
+            arguments = {"timeout": patience_s} if url.startswith("sqlite") else {}
+            self._engine = sa.create_engine(url, connect_args=arguments)
         except (SQLAlchemyError, ImportError) as error:
             raise StateUnavailable(f"DATABASE_URL cannot be used: {error}") from error
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", partial(_configure_sqlite, durable))
             event.listen(self._engine, "begin", _begin_immediate)
         # SQLite has one writer at a time, and one that waits for it polls: threads of this process wait here instead.
-        self._turn = turn or (threading.Lock() if self._engine.dialect.name == "sqlite" else nullcontext())
+        self._turn = turn or (threading.Lock() if self._engine.dialect.name == "sqlite" else None)
         self._ready = False
         self._preparing = threading.Lock()
 
@@ -65,7 +76,7 @@ class Store:
         if self._engine.dialect.name != "sqlite":
             return self
         if self._relaxed is None:
-            self._relaxed = Store(*self._place, durable=False, turn=self._turn)
+            self._relaxed = Store(*self._place, patience_s=self._patience_s, durable=False, turn=self._turn)
         return self._relaxed
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
@@ -74,16 +85,29 @@ class Store:
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._preparing:
-                if not self._ready:
-                    with self._engine.begin() as connection:  # its own transaction: `work` may be rolled back
-                        self._prepare(connection)
-                    self._ready = True
-            with self._turn, self._engine.begin() as connection:
-                return work(connection)
+            with self._in_turn():
+                with self._preparing:
+                    if not self._ready:
+                        with self._engine.begin() as connection:  # its own transaction: `work` may be rolled back
+                            self._prepare(connection)
+                        self._ready = True
+                with self._engine.begin() as connection:
+                    return work(connection)
         except SQLAlchemyError as error:
             reason: object = getattr(error, "orig", None)
             raise StateUnavailable(f"the state cannot be used: {reason or error}") from error
+
+    @contextmanager
+    def _in_turn(self) -> Generator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._patience_s):
+            raise StateUnavailable(f"the state cannot be used: no turn came within {self._patience_s:g} s")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _prepare(self, connection: Connection) -> None:
         metadata.create_all(connection)

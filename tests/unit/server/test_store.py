@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from repowright_server.runs.schema import limits
 from repowright_server.runs.store import Store
+from repowright_tools.errors import StateUnavailable
 
 ANOTHER = """
 import sqlite3, sys
@@ -29,4 +33,24 @@ def test_what_another_process_writes_is_seen_and_its_end_takes_nothing_away(tmp_
         subprocess.run(command, check=True)
         assert state.transact(lambda db: db.scalar(sa.select(limits.c.book))) == f"ours{more}"
     assert (tmp_path / "repowright.db-wal").exists()
+    state.close()
+
+
+def test_threads_of_a_process_take_turns_and_do_not_wait_for_ever(tmp_path: Path) -> None:
+    """Also those of its relaxed twin. One that takes longer than the others have patience takes nothing from them."""
+    state = Store(None, tmp_path, patience_s=0.2)
+    begun, free = threading.Event(), threading.Event()
+
+    def hold(db: sa.Connection) -> None:
+        begun.set()
+        assert free.wait(10)
+
+    with ThreadPoolExecutor() as threads:
+        held = threads.submit(state.transact, hold)
+        assert begun.wait(10)
+        with pytest.raises(StateUnavailable, match="turn"):
+            state.relaxed().transact(lambda db: None)
+        free.set()
+        held.result(10)
+    state.relaxed().transact(lambda db: None)
     state.close()

@@ -76,7 +76,10 @@ class Office:
     async def learn(self, remaining: int, key: str = "k1", organisation: str = "org-a") -> None:
         async with self.capacity(key) as slot:
             await slot.opened(headers(remaining, organisation))
-            await slot.used(Usage(10, 10))
+            slot.used(Usage(10, 10))
+
+    def parked_s(self, book: Book) -> dict[str, float]:
+        return {name: lane.parked.left_s(self.clock.now) for name, lane in book.lanes.items()}
 
     async def level(self) -> float:
         def read(book: Book) -> float:
@@ -87,13 +90,19 @@ class Office:
 
 
 class _Stuck(_Threaded):
-    """Lets the next change wait until it is freed, and those after it overtake it."""
+    """Counts changes; a stuck one waits until it is freed, and later ones could overtake it."""
 
-    stuck: anyio.Event | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.changes = 0
+        self.stuck: anyio.Event | None = None
+        self.reached = anyio.Event()
 
     async def change(self, work: Callable[[Book], T]) -> T:
+        self.changes += 1
         stuck, self.stuck = self.stuck, None
         if stuck is not None:
+            self.reached.set()
             await stuck.wait()
         return await super().change(work)
 
@@ -261,7 +270,7 @@ async def test_a_state_that_is_gone_costs_no_answer_that_was_paid() -> None:
     async with limits.capacity(wanted, deadline=None, waiting=unheard) as slot:
         state.gone = True
         await slot.opened(headers(8))
-        await slot.used(Usage(10, 10))
+        slot.used(Usage(10, 10))
     with pytest.raises(StateUnavailable):
         async with limits.capacity(wanted, deadline=None, waiting=unheard):
             raise AssertionError
@@ -280,7 +289,7 @@ async def test_parallel_requests_before_anything_is_known_let_one_go_first() -> 
                 await known.wait()
                 await slot.opened(headers(59))
                 await done.wait()
-            await slot.used(Usage(10, 10))
+            slot.used(Usage(10, 10))
             if len(sent) == 20:
                 done.set()
 
@@ -313,32 +322,47 @@ async def test_an_answer_is_read_while_what_its_headers_teach_waits_for_the_book
         state.stuck = stuck = anyio.Event()
         with anyio.fail_after(5):
             await slot.opened(headers(30))
-            await anyio.wait_all_tasks_blocked()
+            await state.reached.wait()
         stuck.set()
-        await slot.used(Usage(10, 10))
+        slot.used(Usage(10, 10))
     assert await office.level() == 30
+
+
+async def test_a_request_that_is_refused_at_once_teaches_everything_in_one_change() -> None:
+    state = _Stuck()
+    office = Office(state=state)
+    with pytest.raises(CallFailed):
+        await _refused(office)
+    assert state.changes == 2  # the first gave it leave
+    assert await state.change(office.parked_s) == {"anthropic @org-a m": 30}
 
 
 async def test_a_first_refusal_parks_the_organisation_that_its_headers_prove() -> None:
     state = _Stuck()
     office = Office(state=state)
     with pytest.raises(CallFailed):
-        await _refused(office, state)
-
-    def parked_s(book: Book) -> dict[str, float]:
-        return {name: lane.parked.left_s(office.clock.now) for name, lane in book.lanes.items()}
-
-    assert await state.change(parked_s) == {"anthropic @org-a m": 30}
+        await _refused_while_stuck(office, state)
+    assert await state.change(office.parked_s) == {"anthropic @org-a m": 30}
 
 
-async def _refused(office: Office, state: _Stuck) -> None:
-    """A 429, known before what its headers teach is written down."""
+async def _refused(office: Office) -> None:
+    async with office.capacity() as slot:
+        await slot.opened(headers(0))
+        raise _refusal()
+
+
+async def _refused_while_stuck(office: Office, state: _Stuck) -> None:
+    """A 429, known while what its headers teach is still being written down."""
     async with beside() as tasks, office.capacity() as slot:
         state.stuck = stuck = anyio.Event()
         await slot.opened(headers(0))
-        await anyio.wait_all_tasks_blocked()
+        await state.reached.wait()
         tasks.start_soon(_free_later, stuck)
-        raise CallFailed(RateLimited("later"), blame="organisation", may_pass=True, billed=Usage(), wait_s=30)
+        raise _refusal()
+
+
+def _refusal() -> CallFailed:
+    return CallFailed(RateLimited("later"), blame="organisation", may_pass=True, billed=Usage(), wait_s=30)
 
 
 async def _free_later(stuck: anyio.Event) -> None:

@@ -64,7 +64,7 @@ class Call:
         wanted = Wanted(provider.name, model, provider.keys, estimate, output, self._run)
         left_s = anyio.current_effective_deadline() - anyio.current_time()
         async with self._shared.limits.capacity(wanted, deadline=time.time() + left_s, waiting=self._waiting) as slot:
-            if policy.max_run_cost_usd is None:
+            if self._most is None:
                 return await self._paid(slot, estimate)
             try:
                 return await self._paid(slot, self._most)
@@ -104,7 +104,7 @@ class Call:
             billed = error.billed if isinstance(error, CallFailed) else None
             self._report(ended, billed or Usage(), None if billed is None else self._billed_usd(billed), started)
             raise
-        await slot.used(reply.usage)
+        slot.used(reply.usage)
         self._shared.tokens.learn(self._route.model, counted=self._counted, actual=reply.usage.input_tokens)
         usd = self._billed_usd(reply.usage)
         self._report("COMPLETE", reply.usage, usd, started)

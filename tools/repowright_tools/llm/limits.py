@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import anyio
 
-from repowright_tools.errors import ModelError, StateUnavailable
+from repowright_tools.errors import ModelError, StateTooNew, StateUnavailable
 from repowright_tools.llm import lessons
 from repowright_tools.llm.book import Book
 from repowright_tools.llm.failure import CallFailed
@@ -72,7 +72,7 @@ class Slot:
         """Learn from the headers of the response, by lower-case name. The answer is read meanwhile."""
         self._notes.add(lambda book, now: lessons.opened(book, self._ticket, headers, now))
 
-    async def used(self, usage: Usage) -> None:
+    def used(self, usage: Usage) -> None:
         """The request was answered: settle the estimates against what it really took."""
         self._notes.settle(lambda book, now: lessons.used(book, self._ticket, usage, now))
 
@@ -144,7 +144,7 @@ class Limits:
 
     async def _note(self, lesson: Lesson) -> None:
         """Write down what was learned; a book that cannot be reached must not cost a paid answer."""
-        with suppress(StateUnavailable):
+        with suppress(StateUnavailable, StateTooNew):
             await self._change(lesson)
 
     async def _change(self, work: Callable[[Book, float], T]) -> T:

@@ -24,13 +24,13 @@ class Measured:
     Attributes:
         request: with its context.
         tokens: what it has, as counted here; `Tokens.factor` makes an estimate for a model of it.
-        most: tokens that it cannot exceed.
+        most: tokens that it cannot exceed; None where no budget has to hold them.
         shortened: what there is to tell when not all of the context fits.
     """
 
     request: ModelRequest
     tokens: int
-    most: int
+    most: int | None
     shortened: ContextShortenedEvent | None
 
 
@@ -94,5 +94,6 @@ class _Ruler:
 
     def fitted(self, room: Room) -> Measured:
         filled = self._asked.fitted(room)
-        most = Tokens.bound(request_texts(filled.request))
+        budgeted = self._shared.policy.max_run_cost_usd is not None
+        most = Tokens.bound(request_texts(filled.request)) if budgeted else None
         return Measured(filled.request, self._beside + filled.size, most, filled.shortened)

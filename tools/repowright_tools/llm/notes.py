@@ -16,11 +16,12 @@ SOON_S = 0.02
 class Notes:
     """Writes lessons down in their order, beside the request that taught them.
 
-    Nobody who has paid for an answer waits for the book, which another process may have locked.
+    Neither the reading of an answer that is paid for nor its entry in the journal waits for the book, which another
+    process may have locked.
 
     Args:
         write: writes one down.
-        tasks: where it is done; it ends after the last lesson.
+        tasks: where it is done; whoever opened the group waits for it there.
     """
 
     def __init__(self, write: Callable[[Lesson], Awaitable[None]], tasks: TaskGroup) -> None:

@@ -72,7 +72,6 @@ class Go:
     """The request may be sent now, with the key of this name."""
 
     name: str
-    organisation: str | None
 
 
 @dataclass(frozen=True)
@@ -279,4 +278,4 @@ def _send(book: Book, ticket: Ticket, chosen: _Candidate, promise: Promise, now:
         lane.exploring = Span.lasting(EXPLORE_S, now)
     circuit_of(book, ticket).sent(ticket.id, now)
     book.runs[ticket.wanted.run] = Sticky(key=chosen.name, span=Span.lasting(WARM_S, now))
-    return Go(chosen.name, book.keys[chosen.name].organisation)
+    return Go(chosen.name)

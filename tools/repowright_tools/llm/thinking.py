@@ -24,7 +24,7 @@ MAX_REFUSALS = 5
 """Refused answers that come back with feedback. The one after them fails the ask."""
 
 _SHORT = 10_000
-"""Characters of context that are cleaned in less than half a millisecond, about what it takes to use a thread."""
+"""Characters that are cleaned in about half a millisecond, hardly more than it takes to use a thread."""
 
 
 class Submissions(Protocol):
@@ -63,7 +63,8 @@ class ThinkingModel:
 
     async def think(self, ask: Ask[T]) -> Answer[T]:
         """See `Model.think`. Rounds are journal steps `ask:NAME:NUMBER`; a resumed attempt replays those it has."""
-        short = sum(len(section.text) for section in ask.context) <= _SHORT
+        texts = (ask.instructions, *(text for section in ask.context for text in (section.title, section.text)))
+        short = sum(map(len, texts)) <= _SHORT
         asked = _first_round(ask) if short else await in_thread(_first_round, ask)
         rejected: list[RejectedAnswer[T]] = []
         while True:
