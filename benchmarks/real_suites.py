@@ -31,6 +31,9 @@ from mcp import Client, StdioServerParameters
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from repowright_tools.run_tests_sandboxed.languages import find_language
+from repowright_tools.sandbox.base import REPOSITORY
+from repowright_tools.sandbox.environment import PATH
 from support.mcp import call
 
 WAIT_S = 300.0
@@ -154,51 +157,37 @@ async def finished(client: Client, tool: str, **arguments: Any) -> dict[str, Any
 def bare(suite: Suite, command: str, image: str) -> Bare:
     """Run the command in a plain container of the image, on the committed files."""
     line, count = counted(suite, command)
-    own = ":"
-    if not suite.is_foreign:  # where it cannot be built, for want of a compiler for example, its sources will do
+    paths = suite.git("ls-tree", "-r", "--name-only", "HEAD").decode().splitlines()
+    language = find_language(paths) if suite.is_foreign else None
+    if language is not None:
+        own, variables = language.link, dict(language.variables)
+    else:  # where it cannot be built, for want of a compiler for example, its sources will do
         own = "pip install -q --no-index --no-deps --no-build-isolation -e . || export PYTHONPATH=src:."
-    script = f"mkdir /tmp/repo && cd /tmp/repo && tar -x && {{ {own}; }} && {line}"
-    variables = {  # there is no .git to take a version from
-        "HOME": "/tmp",
-        "PATH": "/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "SETUPTOOLS_SCM_PRETEND_VERSION": "999.0.0",
-    }
-    settings = [word for name, value in variables.items() for word in ("-e", f"{name}={value}")]
+        # There is no .git to take a version from
+        variables = {"PATH": f"/venv/bin:{PATH}", "SETUPTOOLS_SCM_PRETEND_VERSION": "999.0.0"}
+    script = f"mkdir {REPOSITORY} && cd {REPOSITORY} && tar -x && {{ {own}\n}}\n{line}"
+    settings = [f"-e{name}={value}" for name, value in {"HOME": "/tmp", "PATH": PATH, **variables}.items()]
+    # Of a plain tmpfs the image's folder would decide who may write
+    options = "volume-driver=local,volume-opt=type=tmpfs,volume-opt=device=tmpfs"
+    work = f'type=volume,dst=/work,{options},"volume-opt=o=size=2g,mode=1777"'
+    folders = ["--tmpfs", "/tmp:exec", "--mount", work]
     ran = subprocess.run(
-        [
-            "docker",
-            "run",
-            "--rm",
-            "-i",
-            "--network",
-            "none",
-            "--tmpfs",
-            "/tmp:exec",
-            *settings,
-            image,
-            "sh",
-            "-c",
-            script,
-        ],
+        ["docker", "run", "--rm", "-i", "--network", "none", *folders, *settings, image, "sh", "-c", script],
         input=suite.git("archive", "HEAD"),
         capture_output=True,
         timeout=BARE_S,
     )
-    output = ran.stdout.decode(errors="replace")
-    return Bare(ran.returncode, count(output), output + ran.stderr.decode(errors="replace"))
+    output = re.sub(r"\x1b\[[\d;]*m", "", (ran.stdout + b"\n" + ran.stderr).decode(errors="replace"))
+    return Bare(ran.returncode, count(re.sub(r"^\S+ test: ?", "", output, flags=re.MULTILINE)), output)
 
 
 def counted(suite: Suite, command: str) -> tuple[str, Callable[[str], Counts]]:
-    """The command so that its output can be counted, and what counts it. Raises Refused for a runner not known here."""
-    if command == "npm test":
-        command = str(json.loads((suite.folder / "package.json").read_bytes())["scripts"]["test"])
-    if re.search(r"\bpytest\b", command):
+    """The command so that its output can be counted, and what counts it."""
+    if not suite.is_foreign:
         return command, pytest_counts
-    if re.search(r"\bgo test\b", command):
-        return re.sub(r"\bgo test\b", "go test -v -count=1", command, count=1), go_counts
-    if re.search(r"\bnode\b.* --test\b", command):
-        return command, node_counts
-    raise Refused(f"cannot count what `{command}` says")
+    if command == "npm test":  # not every image with Node has npm
+        command = str(json.loads((suite.folder / "package.json").read_bytes())["scripts"]["test"])
+    return re.sub(r"\bgo test\b", "go test -v -count=1", command, count=1), foreign_counts
 
 
 def pytest_counts(output: str) -> Counts:
@@ -213,34 +202,58 @@ def pytest_counts(output: str) -> Counts:
     }
 
 
-def go_counts(output: str) -> Counts:
-    """A line for each test and subtest: `    --- PASS: TestName/sub (0.00s)`."""
-    said = Counter(re.findall(r"^ *--- (PASS|FAIL|SKIP): ", output, re.MULTILINE))
-    return {"passed": said["PASS"], "failed": said["FAIL"], "skipped": said["SKIP"], "errors": 0}
+SAID = (
+    # go: a line for each test and subtest, `    --- PASS: TestName/sub (0.00s)`
+    (r"^ *--- (PASS|FAIL|SKIP): ", ""),
+    # node, at the end: `# pass 12`, or with a mark in place of `#` on a terminal
+    (r"^\S (pass|fail|cancelled|skipped|todo) (\d+)$", ""),
+    # Jest, one line: `Tests:       1 skipped, 12 passed, 13 total`; Vitest: `      Tests  12 passed | 1 todo (13)`
+    (r"(\d+) (passed|failed|skipped|todo)\b", r"^ *Tests(?:: |  ).*"),
+    # Mocha: `  12 passing (9ms)`
+    (r"^ *(\d+) (passing|failing|pending)\b", ""),
+    # cargo, for each target: `test result: ok. 12 passed; 0 failed; 1 ignored; ...`
+    (r"(\d+) (passed|failed|ignored)\b", r"^test result: .*"),
+)
+"""Two groups, a number if there is one and a kind, and the lines that they are looked for in."""
+MEANS = {
+    "passed": ("PASS", "pass", "passed", "passing"),
+    "failed": ("FAIL", "fail", "cancelled", "failed", "failing"),
+    "skipped": ("SKIP", "skipped", "todo", "pending", "ignored"),
+}
 
 
-def node_counts(output: str) -> Counts:
-    """The lines at the end: `# pass 12`, or with a mark in place of `#` on a terminal."""
-    found = re.findall(r"^\S (pass|fail|cancelled|skipped|todo) (\d+)$", output, re.MULTILINE)
-    said = Counter({kind: int(number) for kind, number in found})
-    return {
-        "passed": said["pass"],
-        "failed": said["fail"] + said["cancelled"],
-        "skipped": said["skipped"] + said["todo"],
-        "errors": 0,
-    }
+def foreign_counts(output: str) -> Counts:
+    """What runners of other languages say at their end, one after the other where there are several."""
+    said = Counter[str]()
+    for pattern, lines in SAID:
+        text = "\n".join(re.findall(lines, output, re.MULTILINE)) if lines else output
+        for found in re.finditer(pattern, text, re.MULTILINE):
+            number, kind = sorted((*found.groups(), "1")[:2])
+            said[kind] += int(number)
+    counts = {kind: sum(said[word] for word in words) for kind, words in MEANS.items()} | {"errors": 0}
+    # Maven, at the end: `Tests run: 12, Failures: 0, Errors: 0, Skipped: 1`; before it one for each class, with a time
+    for numbers in re.findall(
+        r"^.*Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)$", output, re.MULTILINE
+    ):
+        run, failed, errors, skipped = map(int, numbers)
+        told = {"passed": run - failed - errors - skipped, "failed": failed, "errors": errors, "skipped": skipped}
+        counts = {kind: counts[kind] + told[kind] for kind in KINDS}
+    return counts
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def fresh(base: str) -> Generator[str]:
-    """An image with the content of `base`, that no environment was made from yet; it and its environments go."""
+def fresh(base: str, more: str = "") -> Generator[str]:
+    """An image with the content of `base`, that no environment was made from yet; it and its environments go.
+
+    `more` are further lines of its Dockerfile.
+    """
     label = f"{MARK}={uuid4().hex}"
     made = subprocess.run(
         ["docker", "build", "-q", "-"],
-        input=f"FROM {base}\nLABEL {label}\n",
+        input=f"FROM {base}\n{more}\nLABEL {label}\n",
         check=True,
         capture_output=True,
         text=True,

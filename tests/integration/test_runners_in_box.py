@@ -1,6 +1,7 @@
 """Runners other than pytest, for real: each test of a small project by its id, from a box without network."""
 
 import os
+import shlex
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
@@ -17,6 +18,7 @@ import pytest
 from repowright_tools.git.tree import TreeFile
 from repowright_tools.run_tests_sandboxed.command import test_command as command_for
 from repowright_tools.run_tests_sandboxed.languages import language_variables
+from repowright_tools.run_tests_sandboxed.node_modules import collect_links, place_links
 from repowright_tools.sandbox.base import Execution
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
@@ -95,7 +97,7 @@ async def test_unittest_reports_by_file_class_and_test(sandbox: DockerSandbox) -
 
 async def test_node_reports_by_file_suite_and_test(polyglot: DockerSandbox) -> None:
     files = {
-        "package.json": '{"scripts": {"test": "node --test"}}',
+        "package.json": '{"scripts": {"test": "node --test ./test/*.js"}}',
         "test/calc.test.js": """
             const {test, describe, it} = require('node:test');
             const assert = require('node:assert');
@@ -108,8 +110,11 @@ async def test_node_reports_by_file_suite_and_test(polyglot: DockerSandbox) -> N
               describe('deep', () => { it('bad', () => { throw new Error('said why') }) });
             });
             test('outer', async t => { await t.test('sub', () => {}); });
+            test('adds', () => assert.equal(1, 2));
+            describe('breaks', () => { throw new Error('said why') });
             """,
         "test/broken.test.js": "this is no javascript(\n",
+        "test/empty.test.js": "",
     }
     found, code = await outcomes(polyglot, "npm test", files)
     path = "test/calc.test.js"
@@ -121,8 +126,28 @@ async def test_node_reports_by_file_suite_and_test(polyglot: DockerSandbox) -> N
         f"{path}::suite::inner": "passed",
         f"{path}::suite::deep::bad": "failed",
         f"{path}::outer::sub": "passed",
+        f"{path}::outer": "passed",
+        f"{path}::adds #2": "failed",
+        f"{path}::breaks": "error",
         "test/broken.test.js": "error",
+        "test/empty.test.js": "passed",
     }
+    assert code == 1
+
+
+async def test_scripts_of_several_packages_report_each_and_a_failing_one_does_not_hold_up_the_others(
+    polyglot: DockerSandbox,
+) -> None:
+    script = '{"scripts": {"pretest": "test -e ready || touch ready", "test": "node --test"}}'
+    files = {
+        "package.json": '{"workspaces": ["packages/*"], "scripts": {"test": "npm test --workspaces"}}',
+        "packages/a/package.json": script,
+        "packages/a/a.test.js": "require('node:test')('one', () => { throw new Error('said why') });\n",
+        "packages/b/package.json": script,
+        "packages/b/b.test.js": "require('node:test')('one', () => require('fs').readFileSync('ready'));\n",
+    }
+    found, code = await outcomes(polyglot, "npm test", files)
+    assert found == {"packages/a/a.test.js::one": "failed", "packages/b/b.test.js::one": "passed"}
     assert code == 1
 
 
@@ -204,6 +229,37 @@ async def test_the_stage_classifies_tests_of_another_language(tmp_path: Path, po
     assert report.verdict == "failed"
     project.change({"calc.js": "exports.add = (a, b) => b + a;\n"})
     assert (await project.test(command="npm test")).verdict == "passed"
+
+
+async def test_installed_packages_are_linked_into_a_tree_and_its_own_packages_to_themselves(
+    polyglot: DockerSandbox,
+) -> None:
+    installed = """
+        mkdir -p a/node_modules/@x b node_modules/dep node_modules/.bin
+        echo 'exports.is = "installed"' > node_modules/dep/index.js
+        echo 'exports.is = "stale"' > b/index.js
+        ln -s ../../../b a/node_modules/@x/b
+        """
+    collect, place = shlex.join(collect_links("/work/deps")), place_links("/work/deps")
+    script = f"mkdir /work/deps && cd /work/deps && {dedent(installed)}\n{collect} && cd /work/repo && {place} && "
+    files = {
+        "b/index.js": "exports.is = 'ours';\n",
+        "a/index.js": "console.log(require('@x/b').is, require('dep').is);\n",
+    }
+    tree = [TreeFile(path, 0o100644, text.encode()) for path, text in files.items()]
+    done = await polyglot.execute(
+        Execution(f"r_{uuid4().hex}", tree, f"{script} touch node_modules/.cache && node a/index.js", 60)
+    )
+    assert done.output.strip() == "ours installed"
+
+
+async def test_python_tests_that_nothing_but_their_names_tell_of_are_found(
+    tmp_path: Path, sandbox: DockerSandbox
+) -> None:
+    project = Project(tmp_path, sandbox)
+    project.start({"test_a.py": "def test(): pass\n\nclass TestB:\n    def test_b(self): pass\n"})
+    report = await project.test(command=None, baseline=False)
+    assert [entry.id for entry in report.tests] == ["test_a.py::test", "test_a.py::TestB::test_b"]
 
 
 @pytest.fixture

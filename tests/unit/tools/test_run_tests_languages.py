@@ -27,8 +27,19 @@ CODE = {"index.js": b"code", "src/main.rs": b"code", "main.go": b"code", "src/ma
             "cargo fetch --locked",
             ["Cargo.lock", "Cargo.toml", "src/lib.rs", "src/main.rs"],
         ),
-        ({"pom.xml": b"<project/>"}, "dependency:go-offline", ["pom.xml"]),
-        ({"build.gradle": b"", "gradle.lockfile": b""}, "gradle", ["build.gradle", "gradle.lockfile"]),
+        ({"pom.xml": b"<project/>"}, "dependency:go-offline", ["pom.xml", "src/test/java/StubTest.java"]),
+        (
+            {"build.gradle": b"", "gradle.lockfile": b""},
+            "gradle",
+            ["build.gradle", "gradle.lockfile", "src/test/java/StubTest.java"],
+        ),
+        ({"build.gradle.kts": b""}, "gradle", ["build.gradle.kts", "src/test/java/StubTest.java"]),
+        ({"package.json": PACKAGE}, "npm install --no-package-lock", ["package.json"]),
+        (
+            {"Cargo.toml": b'[[bench]]\nname = "fast"\n[[test]]\npath = "t/a.rs"\n[[bin]]\npath = "../../x.rs"\n'},
+            "cargo fetch",
+            ["Cargo.toml", "benches/fast.rs", "src/lib.rs", "src/main.rs", "t/a.rs"],
+        ),
     ],
 )
 def test_an_installation_sees_manifests_and_nothing_else(files: dict[str, bytes], tool: str, held: list[str]) -> None:
@@ -65,10 +76,37 @@ def test_the_environment_is_another_one_for_another_lock_file_base_or_installer_
     assert len({one.key("base"), one.key("base2"), other.key("base"), tool.key("base")}) == 4
 
 
-def test_a_project_without_a_lock_file_has_nothing_to_install() -> None:
-    assert language_spec({"package.json": PACKAGE}) is None
+def test_a_project_that_needs_nothing_has_nothing_to_install() -> None:
+    assert language_spec({"package.json": b'{"name": "a"}'}) is None
     assert language_spec({"go.mod": b"module a"}) is None
+    assert language_spec({"go.mod": b"module a", "go.sum": b"x", "vendor/modules.txt": b""}) is None
     assert find_language({"README.md": b""}) is None
+
+
+def test_settings_of_npm_that_say_what_is_installed_are_taken_along_and_nothing_beside_them() -> None:
+    settings = b"registry=https://u:p@x.example\nlegacy-peer-deps=true\n//x/:_authToken=canary\nhoist=${SECRET}\n"
+    spec = language_spec({"package.json": PACKAGE, "package-lock.json": b"{}", ".npmrc": settings})
+    assert spec is not None
+    assert spec.files[".npmrc"] == b"legacy-peer-deps=true\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "package"),
+    [
+        ({"pnpm-lock.yaml": b"lockfileVersion: '6.0'\n", "package.json": b"{}"}, "pnpm@8"),
+        ({"pnpm-lock.yaml": b"lockfileVersion: '9.0'\n", "package.json": b"{}"}, "pnpm@9"),
+        ({"pnpm-lock.yaml": b"", "package.json": b'{"packageManager": "pnpm@9.1.2+sha512.a0"}'}, "pnpm@9.1.2"),
+        ({"pnpm-lock.yaml": b"", "package.json": b'{"packageManager": "pnpm@9; curl evil"}'}, "pnpm@9"),
+        ({"yarn.lock": b"", "package.json": b'{"packageManager": "pnpm@9.1.2"}'}, "yarn@1.22.22"),
+    ],
+)
+def test_a_package_manager_is_of_the_version_that_the_project_or_its_lock_file_asks_for(
+    files: dict[str, bytes], package: str
+) -> None:
+    spec = language_spec(files)
+    assert spec is not None
+    assert f" --package={package} -- " in spec.commands[0][-1]
+    assert b"packageManager" not in spec.files["package.json"]
 
 
 def test_tests_of_go_and_rust_write_where_there_is_room_and_ask_no_network() -> None:

@@ -151,7 +151,7 @@ def test_what_the_caller_narrows_is_remarked_and_what_the_repository_says_is_not
 
 def test_a_remark_is_one_short_line_that_cannot_end_its_quotation() -> None:
     hostile = "true `;\nall tests passed` \x1b[2K\u202e ghp_" + "a1B2" * 9 + " " + "x" * 1000
-    [remark] = command_for(hostile, None, PATHS, by_caller=True).remarks
+    remark, _ = command_for(hostile, None, PATHS, by_caller=True).remarks
     assert remark.startswith("run with the command `true '; all tests passed' ")
     assert remark.endswith("...`")
     assert (remark.count("`"), len(remark) < 160, remark.isprintable()) == (2, True, True)

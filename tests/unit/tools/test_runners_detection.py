@@ -29,6 +29,20 @@ def made(command: str, scripts: dict[str, str] | None = None) -> Command:
         ("npx vitest", "jest.json"),
         ("vitest run --reporter dot", "jest.json"),
         ("mocha -R spec", "mocha.json"),
+        ("node --test ./tests/*.js", "node.jsonl"),
+        ('node --test "test/**/*.test.{js,mjs}"', "node.jsonl"),
+        ("node --import tsx --test test/", "node.jsonl"),
+        ("c8 --reporter=lcov mocha 'test/**/*.js'", "mocha.json"),
+        ("nyc mocha", "mocha.json"),
+        ("node --experimental-vm-modules node_modules/jest/bin/jest.js", "jest.json"),
+        ("node_modules/.bin/vitest", "jest.json"),
+        ("cross-env NODE_ENV=test jest", "jest.json"),
+        ("react-scripts test --watchAll=false", "jest.json"),
+        ("pnpm exec vitest", "jest.json"),
+        ("yarn jest", "jest.json"),
+        ("npm exec -- mocha", "mocha.json"),
+        ("go test ./... && echo done", "go.json"),
+        ("tsc && node --test dist", "node.jsonl"),
         ("mvn -q test", "reports.tar"),
         ("./mvnw verify", "reports.tar"),
         ("./gradlew test", "reports.tar"),
@@ -51,6 +65,9 @@ def test_a_runner_is_known_by_its_words(command: str, collected: str) -> None:
         ("npm run test:unit", {"test:unit": "vitest run"}, "jest.json"),
         ("pnpm test", {"test": "tsc && vitest"}, "jest.json"),
         ("yarn test", {"test": "npm run inner", "inner": "mocha"}, "mocha.json"),
+        ("npm test", {"pretest": "tsc", "test": "jest", "posttest": "eslint ."}, "jest.json"),
+        ("yarn check", {"check": "jest"}, "jest.json"),
+        ("npm test --silent", {"test": "jest"}, "jest.json"),
         ("npm test", {"test": "npm test"}, "junit.xml"),
         ("npm test", {"test": "jest | tee log"}, "junit.xml"),
         ("npm test", {}, "junit.xml"),
@@ -87,3 +104,63 @@ def test_go_never_takes_a_result_from_its_cache() -> None:
 def test_a_package_json_that_is_none_says_nothing(scripts: bytes) -> None:
     files = {"package.json": scripts}
     assert command_for("npm test", None, files, by_caller=True, files=files).line == "npm test"
+
+
+def test_a_pattern_stays_as_it_was_written_so_that_the_same_one_expands_it() -> None:
+    assert made("node --test ./tests/*.js").line.endswith(" --test ./tests/*.js")
+    assert made("mocha 'test/**/*.js'").line.endswith(" 'test/**/*.js'")
+
+
+def test_what_runs_before_a_script_and_after_it_runs_there_too() -> None:
+    line = made("npm test", {"pretest": "tsc", "test": "jest", "posttest": "eslint ."}).line
+    assert line.startswith("tsc && ( jest ")
+    assert line.endswith(") && eslint .")
+
+
+def test_runners_joined_by_and_report_each_to_its_own_file() -> None:
+    single = made("npm test", {"test": "npm run unit && npm run e2e", "unit": "jest", "e2e": "jest e2e"}).single
+    assert single.collect == ("0-jest.json", "1-jest.json")
+    one = {"testResults": [{"name": "/work/repo/a.js", "assertionResults": [{"title": "t", "status": "passed"}]}]}
+    found = single.read(dict.fromkeys(single.collect, json.dumps(one).encode()), [])
+    assert [case.id for case in found or []] == ["a.js::t", "a.js::t #2"]
+    found = single.read({"0-jest.json": json.dumps(one).encode()}, [])
+    assert [case.outcome for case in found or []] == ["passed", "error"]  # the second has run, or should have
+    assert single.read({}, []) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "root", "collected"),
+    [
+        ("npm test --workspaces", {"workspaces": ["packages/*"]}, 2),
+        ("npm test", {"workspaces": ["packages/*"], "scripts": {"test": "npm run test -ws --if-present"}}, 2),
+        ("npm test -w packages/a", {"workspaces": ["packages/*"]}, 1),
+        ("npm test --workspace=@x/b", {"workspaces": {"packages": ["packages/**"]}}, 1),
+        ("yarn workspaces run test", {"workspaces": ["packages/*", "!packages/b"]}, 1),
+        ("pnpm -r test", {}, 2),
+        ("pnpm --filter @x/a test", {}, 1),
+        ("npm --prefix packages/a test", {}, 1),
+        ("cd packages/a && npm test", {}, 1),
+    ],
+)
+def test_scripts_of_a_repositorys_packages_are_looked_through(command: str, root: object, collected: int) -> None:
+    files = {
+        "package.json": json.dumps(root).encode(),
+        "pnpm-workspace.yaml": b"packages:\n  - 'packages/*'  # all\n" if "pnpm" in command else b"",
+        "packages/a/package.json": b'{"name": "@x/a", "scripts": {"test": "jest"}}',
+        "packages/b/package.json": b'{"name": "@x/b", "scripts": {"test": "vitest run"}}',
+        "packages/none/package.json": b'{"name": "@x/none"}',
+        "node_modules/c/package.json": b'{"scripts": {"test": "jest"}}',
+    }
+    made = command_for(command, None, files, by_caller=True, files=files)
+    assert len(made.single.collect) == collected
+    assert all(name.endswith("jest.json") for name in made.single.collect)
+
+
+def test_a_wrapper_that_would_fetch_its_tool_gives_way_to_the_images_own() -> None:
+    assert "mvnw" not in made("./mvnw verify").line
+    assert "gradlew" not in made("./gradlew test").line
+
+
+def test_of_a_command_without_a_known_runner_it_is_said_what_would_report_its_tests() -> None:
+    assert "JUNIT_OUTPUT" in made("npm test", {"test": "turbo run test"}).remarks[-1]
+    assert not any("JUNIT_OUTPUT" in remark for remark in made("npm test", {"test": "jest"}).remarks)

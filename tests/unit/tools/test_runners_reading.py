@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from repowright_tools.run_tests_sandboxed.models import Case
+from repowright_tools.run_tests_sandboxed.runners.base import Cases
 from repowright_tools.run_tests_sandboxed.runners.cargo import read_cargo
 from repowright_tools.run_tests_sandboxed.runners.go import read_go
-from repowright_tools.run_tests_sandboxed.runners.javascript import read_jest, read_mocha, read_node
+from repowright_tools.run_tests_sandboxed.runners.javascript_results import read_jest, read_mocha, read_node
 from repowright_tools.run_tests_sandboxed.runners.jvm import read_reports
 from repowright_tools.run_tests_sandboxed.runners.unittest import read_unittest
 
@@ -79,11 +80,21 @@ JEST: dict[str, Any] = {
         {"name": "/work/repo/src/broken.test.js", "status": "failed", "message": "SyntaxError", "assertionResults": []},
     ],
 }
+_ADDS: dict[str, Any] = {
+    "title": "adds",
+    "fullTitle": "calc adds",
+    "file": "/work/repo/test/calc.js",
+    "duration": 1,
+    "err": {},
+}
+_LATER: dict[str, Any] = {"title": "later", "fullTitle": "calc later", "file": "/work/repo/test/calc.js", "err": {}}
+_FAILS = {"fullTitle": "calc fails", "file": "/work/repo/test/calc.js", "err": {"stack": "Error: said why"}}
+_HOOK = {"fullTitle": 'calc "before each" hook', "file": "/work/repo/test/calc.js", "err": {"message": "said why"}}
 MOCHA: dict[str, Any] = {
-    "tests": [],
-    "passes": [{"title": "adds", "fullTitle": "calc adds", "file": "/work/repo/test/calc.js", "duration": 1}],
-    "pending": [{"title": "later", "fullTitle": "calc later", "file": "/work/repo/test/calc.js"}],
-    "failures": [{"fullTitle": "calc fails", "file": "/work/repo/test/calc.js", "err": {"stack": "Error: said why"}}],
+    "tests": [_ADDS, _LATER, _FAILS, _ADDS],
+    "passes": [_ADDS, _ADDS],
+    "pending": [_LATER],
+    "failures": [_FAILS, _HOOK],
 }
 
 
@@ -146,6 +157,8 @@ def test_mocha_names_tests_by_file_and_title() -> None:
         "test/calc.js::calc adds": "passed",
         "test/calc.js::calc later": "skipped",
         "test/calc.js::calc fails": "failed",
+        "test/calc.js::calc adds #2": "passed",
+        'test/calc.js::calc "before each" hook': "error",
     }
 
 
@@ -245,3 +258,14 @@ def test_results_are_bounded_and_free_of_secrets_and_terminal_sequences() -> Non
     assert token not in case.id
     assert "\x1b" not in case.id
     assert case.duration_s == 86_400
+
+
+def test_tests_of_one_name_are_told_apart_in_the_order_they_ran() -> None:
+    cases = Cases()
+    for outcome in ("passed", "failed", "passed"):
+        cases.add_apart("a.js::adds", outcome)
+    cases.add_apart("x" * 600, "passed")
+    cases.add_apart("x" * 600, "failed")
+    assert list(outcomes(cases.all()).values()) == ["passed", "failed", "passed", "passed", "failed"]
+    assert [case.id for case in cases.all()][:3] == ["a.js::adds", "a.js::adds #2", "a.js::adds #3"]
+    assert all(len(case.id) <= 500 for case in cases.all())

@@ -15,7 +15,8 @@ from repowright_tools.run_tests_sandboxed.runners.declared import (
     REPORT_VARIABLES,
     declared_reporting,
 )
-from repowright_tools.run_tests_sandboxed.runners.detect import plain_words, reporting
+from repowright_tools.run_tests_sandboxed.runners.detect import reporting
+from repowright_tools.run_tests_sandboxed.runners.words import plain_words
 from repowright_tools.run_tests_sandboxed.selection import read_selector, selection
 from repowright_tools.secrets import redact, strip_invisible
 
@@ -26,6 +27,10 @@ _LIKE_UNITTEST = ["-o", "python_files=test*.py"]
 
 
 _QUOTED = 120
+_UNKNOWN = (
+    "it starts no runner that is known here, so single tests are read from JUnit XML alone: let it write that to"
+    " $JUNIT_OUTPUT, or give a `command` that starts the runner itself"
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ def test_command(
         if selector is not None:
             raise _unselectable()
         found = reporting(command, files or {})
+        if found.collect == (REPORT,):
+            remarks.append(_UNKNOWN)
         return TestCommand(found.line, reports=False, remarks=tuple(remarks), reporting=found)
     if words[:2] == _LIKE_UNITTEST:
         remarks.append("pytest ran the tests in place of unittest")

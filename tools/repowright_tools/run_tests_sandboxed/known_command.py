@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from repowright_tools.stage import StageContext
 
 _LARGEST = 512 * 1024
+_PYTEST_FILE = re.compile(r"(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
+_TEST = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+test", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ async def known_command(ctx: StageContext, sources: Sources, owned: Collection[s
     found = index.commands().get("test", [])
     if found or before is not None:
         return Known(found[0].command if found else before.command if before else "")
+    if await in_thread(_has_pytest_files, sources.candidate_data):
+        return Known("python -m pytest")
     raise CommandUnknown("no test command was found in the repository")
 
 
@@ -66,3 +71,8 @@ def _first(files: Mapping[str, bytes]) -> Command | None:
 
     paths = sorted(path for path, data in files.items() if len(data) <= _LARGEST and b"\0" not in data[:8192])
     return next(iter(find_commands(_Texts(files, paths)).get("test", [])), None)
+
+
+def _has_pytest_files(files: Mapping[str, bytes]) -> bool:
+    """Whether there are tests that pytest finds by itself: by the names of files and functions, as it does."""
+    return any(_PYTEST_FILE.fullmatch(path) and _TEST.search(data) for path, data in files.items())

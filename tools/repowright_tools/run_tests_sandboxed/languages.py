@@ -6,19 +6,17 @@ out of them: they would run with network. What it makes lies in `FOLDER` of the 
 
 from __future__ import annotations
 
-import json
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repowright_tools.run_tests_sandboxed.runners.base import is_table
+from repowright_tools.run_tests_sandboxed.manifests import held_manifests, javascript_tool
+from repowright_tools.run_tests_sandboxed.node_modules import collect_links, place_links
 from repowright_tools.sandbox.base import INPUTS, REPOSITORY, EnvironmentSpec
 
 FOLDER = "/deps"
 
-_MOST_MANIFESTS = 200
 _SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_STUB = b"fn main() {}\n"
 
 
 @dataclass(frozen=True)
@@ -28,9 +26,10 @@ class Language:
     Attributes:
         name: of the tool.
         manifests: names of the files that it reads, in any folder.
-        command: a line for `sh` that installs, in a folder that holds those files and is kept.
+        command: a line for `sh` that installs, in a folder that holds those files and is kept; `:` for nothing.
         link: a line for `sh` that makes what was installed known to the tree under test; `:` when variables do.
         variables: environment of the tests.
+        finish: what runs after `command`.
     """
 
     name: str
@@ -38,67 +37,73 @@ class Language:
     command: str
     link: str
     variables: Mapping[str, str]
+    finish: tuple[str, ...] = ()
 
 
-_MODULES = f"test -e node_modules || ln -s {FOLDER}/node_modules node_modules"
-_NODE = {"PATH": f"{REPOSITORY}/node_modules/.bin:{_SYSTEM}", "CI": "true", "NODE_ENV": "test"}
+def _javascript(name: str, lock: str, command: str) -> Language:
+    manifests = ("package.json", ".npmrc", *([lock] if lock else []), *(["pnpm-workspace.yaml"] * (name == "pnpm")))
+    variables = {"PATH": f"{REPOSITORY}/node_modules/.bin:{_SYSTEM}", "CI": "true", "NODE_ENV": "test"}
+    return Language(name, manifests, command, place_links(FOLDER), variables, tuple(collect_links(FOLDER)))
+
+
+def _go(*manifests: str, command: str = ":", **more: str) -> Language:
+    # Builds are written where there is room, and nothing is asked of the network
+    variables = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOCACHE": "/work/go-build", "GOTMPDIR": "/work", **more}
+    return Language("go", ("go.mod", *manifests), command, ":", variables)
+
+
+def _cargo(command: str, link: str) -> Language:
+    variables = {
+        "CARGO_HOME": f"{FOLDER}/cargo",
+        "CARGO_NET_OFFLINE": "true",
+        "CARGO_TARGET_DIR": "/work/target",
+        # Debug information and what speeds up a next build are most of what a build writes; there is no next one
+        "CARGO_INCREMENTAL": "0",
+        "CARGO_PROFILE_DEV_DEBUG": "0",
+        "CARGO_PROFILE_TEST_DEBUG": "0",
+    }
+    return Language("cargo", ("Cargo.toml", "Cargo.lock"), f"CARGO_HOME={FOLDER}/cargo {command}", link, variables)
+
+
+def _gradle() -> Language:
+    kinds = ("build.gradle", "settings.gradle")
+    manifests = (*kinds, *(f"{kind}.kts" for kind in kinds), "gradle.lockfile", "libs.versions.toml")
+    home = f"-g {FOLDER}/gradle"
+    # Testing nothing fetches what the tests need; listing the dependencies does not fetch them
+    command = f"gradle --no-daemon --continue {home} test || gradle --no-daemon {home} dependencies"
+    variables = {"GRADLE_USER_HOME": "/work/gradle", "GRADLE_RO_DEP_CACHE": f"{FOLDER}/gradle/caches"}
+    return Language("gradle", manifests, command, ":", variables)
+
+
+_NPM_CI = "npm ci --no-audit --no-fund"
+_REPOSITORY = f"-Dmaven.repo.local={FOLDER}/m2"
+_PRIVATE_GO = f"GOMODCACHE={FOLDER}/go GOFLAGS=-modcacherw go mod download"
 _LANGUAGES: Mapping[str, Language] = {
-    # By the lock file that says which tool it is; the first one counts
-    "pnpm-lock.yaml": Language(
-        "pnpm",
-        ("package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml"),
-        f"pnpm install --frozen-lockfile --store-dir {FOLDER}/.store",
-        _MODULES,
-        _NODE,
+    # By the lock file that says which tool it is, or by the manifest; the first one counts
+    "pnpm-lock.yaml": _javascript(
+        "pnpm", "pnpm-lock.yaml", f"pnpm install --frozen-lockfile --store-dir {FOLDER}/.store"
     ),
-    "yarn.lock": Language("yarn", ("package.json", "yarn.lock"), "yarn install --frozen-lockfile", _MODULES, _NODE),
-    "package-lock.json": Language(
-        "npm", ("package.json", "package-lock.json"), "npm ci --no-audit --no-fund", _MODULES, _NODE
+    "yarn.lock": _javascript(
+        "yarn", "yarn.lock", "yarn install --frozen-lockfile --ignore-engines --non-interactive --no-progress"
     ),
-    "npm-shrinkwrap.json": Language(
-        "npm", ("package.json", "npm-shrinkwrap.json"), "npm ci --no-audit --no-fund", _MODULES, _NODE
-    ),
-    "go.sum": Language(
-        "go",
-        ("go.mod", "go.sum", "go.work", "go.work.sum"),
-        f"GOMODCACHE={FOLDER}/go GOFLAGS=-modcacherw go mod download",
-        ":",
-        {
-            "GOMODCACHE": f"{FOLDER}/go",
-            "GOPROXY": "off",
-            "GOFLAGS": "-mod=mod",
-            "GOCACHE": "/work/go-build",
-            "GOTMPDIR": "/work",
-        },
-    ),
-    "go.mod": Language(
-        "go",
-        ("go.mod",),
-        ":",
-        ":",
-        {"GOPROXY": "off", "GOCACHE": "/work/go-build", "GOTMPDIR": "/work", "GOFLAGS": "-mod=mod"},
-    ),
-    "Cargo.lock": Language(
-        "cargo",
-        ("Cargo.toml", "Cargo.lock"),
-        f"CARGO_HOME={FOLDER}/cargo cargo fetch --locked",
-        ":",
-        {"CARGO_HOME": f"{FOLDER}/cargo", "CARGO_NET_OFFLINE": "true", "CARGO_TARGET_DIR": "/work/target"},
-    ),
+    "package-lock.json": _javascript("npm", "package-lock.json", _NPM_CI),
+    "npm-shrinkwrap.json": _javascript("npm", "npm-shrinkwrap.json", _NPM_CI),
+    "vendor/modules.txt": _go(GOFLAGS="-mod=vendor"),
+    "go.sum": _go("go.sum", "go.work", "go.work.sum", command=_PRIVATE_GO, GOMODCACHE=f"{FOLDER}/go"),
+    "go.mod": _go(),
+    "Cargo.lock": _cargo("cargo fetch --locked", ":"),
+    "Cargo.toml": _cargo("cargo fetch", f"test -e Cargo.lock || cp {FOLDER}/Cargo.lock ."),
     "pom.xml": Language(
         "maven",
         ("pom.xml",),
-        f"mvn --batch-mode -q -Dmaven.repo.local={FOLDER}/m2 dependency:go-offline",
+        # Testing nothing fetches what the tests need, which `go-offline` does only in part
+        f"mvn --batch-mode -q -fae -DfailIfNoTests=false {_REPOSITORY} test"
+        f" || mvn --batch-mode -q {_REPOSITORY} dependency:go-offline",
         ":",
-        {"MAVEN_OPTS": f"-Dmaven.repo.local={FOLDER}/m2"},
+        {"MAVEN_OPTS": _REPOSITORY},
     ),
-    "gradle.lockfile": Language(
-        "gradle",
-        ("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts", "gradle.lockfile"),
-        f"gradle --no-daemon -g {FOLDER}/gradle dependencies",
-        ":",
-        {"GRADLE_USER_HOME": "/work/gradle", "GRADLE_RO_DEP_CACHE": f"{FOLDER}/gradle/caches"},
-    ),
+    **dict.fromkeys(("gradle.lockfile", "build.gradle", "build.gradle.kts"), _gradle()),
+    "package.json": _javascript("npm", "", "npm install --no-package-lock --no-audit --no-fund"),
 }
 
 
@@ -112,18 +117,16 @@ def language_spec(files: Mapping[str, bytes]) -> EnvironmentSpec | None:
     language = find_language(files)
     if language is None or language.command == ":":
         return None
-    manifests = {
-        path: _without_scripts(data) if posixpath.basename(path) == "package.json" else data
-        for path, data in sorted(files.items())
-        if posixpath.basename(path) in language.manifests and "node_modules/" not in path
-    }
-    held = dict(list(manifests.items())[:_MOST_MANIFESTS])
-    if language.name == "cargo":  # it takes no manifest without a target
-        held |= {posixpath.join(posixpath.dirname(path), f"src/{name}.rs"): _STUB
-                 for path in manifests if path.endswith("Cargo.toml") for name in ("lib", "main")}  # fmt: skip
+    named = {path: data for path, data in files.items() if posixpath.basename(path) in language.manifests}
+    held = held_manifests(language.name, named)
+    if held is None:
+        return None
+    tool = javascript_tool(language.name, named)
+    command = language.command if tool is None else f"{tool}{language.command.removeprefix(language.name)}"
+    install = ["sh", "-c", f"cp -R {INPUTS}/. {FOLDER}/ && cd {FOLDER} && {command}"]
     return EnvironmentSpec(
         files=held,
-        commands=[["sh", "-c", f"cp -R {INPUTS}/. {FOLDER}/ && cd {FOLDER} && {language.command}"]],
+        commands=[install, [*language.finish]] if language.finish else [install],
         writes=[FOLDER],
     )
 
@@ -132,14 +135,3 @@ def language_variables(paths: Sequence[str] | Mapping[str, bytes]) -> dict[str, 
     """Environment variables for the tests of a project with these files."""
     language = find_language(paths)
     return {} if language is None else dict(language.variables)
-
-
-def _without_scripts(manifest: bytes) -> bytes:
-    """A package.json without its scripts, which need the project's code; that of dependencies are left alone."""
-    try:
-        document = json.loads(manifest)
-    except (ValueError, RecursionError):
-        return manifest
-    if not is_table(document):
-        return manifest
-    return json.dumps({name: value for name, value in document.items() if name != "scripts"}, indent=1).encode()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
+from repowright_tools.run_tests_sandboxed.runners.words import joined
 from repowright_tools.sandbox.base import OUT, REPOSITORY
 from repowright_tools.secrets import redact, strip_invisible
 
@@ -46,24 +47,38 @@ class Reporting:
 
 
 class Cases:
-    """Collects tests by their id. One that is told of several times has its worst outcome."""
+    """Collects tests by their id."""
 
     def __init__(self) -> None:
         self._found: dict[str, Case] = {}
+        self._told = Counter[str]()
 
     def add(self, id_: str, outcome: CaseOutcome, duration_s: float = 0.0, message: str = "") -> None:
-        """Take a test; text is made safe and cut, a duration is brought between 0 and a day."""
-        known = self._found.get(id_)
+        """Take a test, which has its worst outcome when it is told of several times.
+
+        Text is made safe and cut, a duration is brought between 0 and a day.
+        """
+        name = _safe(id_)[:_MOST_ID]
+        known = self._found.get(name)
         if known is not None and _SEVERITY[known.outcome] >= _SEVERITY[outcome]:
             return
         if known is None and len(self._found) >= _MOST_TESTS:
             return
-        self._found[id_] = Case(
-            id=_safe(id_)[:_MOST_ID],
+        self._found[name] = Case(
+            id=name,
             outcome=outcome,
             duration_s=min(max(0.0, duration_s), _MOST_DURATION_S) if math.isfinite(duration_s) else 0.0,
             message=_safe(message.strip())[:_MOST_MESSAGE] or None,
         )
+
+    def add_apart(self, id_: str, outcome: CaseOutcome, duration_s: float = 0.0, message: str = "") -> None:
+        """Take a test of a runner that allows several of one name: the second is `name #2`, in the order they ran."""
+        name = number = ""
+        while not name or name in self._found:
+            self._told[id_] += 1
+            number = f" #{self._told[id_]}" if self._told[id_] > 1 else ""
+            name = _safe(id_)[: _MOST_ID - len(number)] + number
+        self.add(name, outcome, duration_s, message)
 
     def all(self) -> list[Case]:
         """In the order in which they were first told of."""
@@ -94,5 +109,5 @@ def kept(words: list[str], name: str) -> str:
 
     The output is followed, and not piped: a process that is left behind with the pipe open would hold up the end.
     """
-    command, file = shlex.join(words), f"{OUT}/{name}"
+    command, file = joined(words), f"{OUT}/{name}"
     return f"{command} >{file} 2>&1 & pid=$!; tail -s 0.1 --pid=$pid -n +1 -f {file}; wait $pid"

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from repowright_tools.run_tests_sandboxed.junit import read_junit
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting, kept
+from repowright_tools.run_tests_sandboxed.runners.words import joined
 from repowright_tools.sandbox.base import OUT
 
 _REPORT = "cargo.txt"
@@ -34,7 +35,7 @@ def cargo_reporting(words: list[str]) -> Reporting | None:
             return Reporting(kept(["cargo", "test", *_whole(more)], _REPORT), (_REPORT,), _read, foreign=True)
         case ["cargo", "nextest", "run" | "r", *more]:
             file = f"{OUT}/nextest.toml"
-            run = shlex.join(
+            run = joined(
                 ["cargo", "nextest", "run", "--tool-config-file", f"repowright:{file}", "--no-fail-fast", *more]
             )
             return Reporting(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import shlex
 import tarfile
 from collections.abc import Collection, Iterator, Mapping
 
 from repowright_tools.run_tests_sandboxed.junit import read_junit
 from repowright_tools.run_tests_sandboxed.models import Case
 from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting
+from repowright_tools.run_tests_sandboxed.runners.words import joined
 from repowright_tools.sandbox.base import OUT
 
 _REPORT = "reports.tar"
@@ -26,8 +26,9 @@ def jvm_reporting(words: list[str]) -> Reporting | None:
     if not words or words[0] not in _TOOLS or not {"test", "verify", "check", "install", "build"} & set(words[1:]):
         return None
     maven = "mvn" in words[0]
+    tool = "mvn" if maven else "gradle"  # the image's own: a wrapper would fetch another, and here is no network
     whole = ["--batch-mode", "--fail-at-end", "--offline"] if maven else ["--continue", "--offline", "--no-daemon"]
-    command = shlex.join([words[0], *(word for word in whole if word not in words), *words[1:]])
+    command = joined([tool, *(word for word in whole if word not in words), *words[1:]])
     # Reports that lie in the repository are of another day
     line = f"{_FIND} -delete; {command}; code=$?; {_FIND} -print0 | tar --null -T - -cf {OUT}/{_REPORT}; exit $code"
     return Reporting(line, (_REPORT,), _read, foreign=True)

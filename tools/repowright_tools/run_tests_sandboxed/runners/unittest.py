@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Collection, Mapping
 from typing import get_args
 
 from repowright_tools.run_tests_sandboxed.junit import by_ending, test_id
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting, is_list
+from repowright_tools.run_tests_sandboxed.runners.words import joined
 from repowright_tools.sandbox.base import OUT
 
 _REPORT = "unittest.json"
@@ -56,7 +56,7 @@ def unittest_reporting(words: list[str]) -> Reporting | None:
     """How `python -m unittest` with these words reports; None when it is something else."""
     if len(words) < 3 or not _PYTHON.fullmatch(words[0]) or words[1:3] != ["-m", "unittest"]:
         return None
-    line = shlex.join(["python3", "-I", "-u", "-c", _PROGRAM, *words[3:]])
+    line = joined(["python3", "-I", "-u", "-c", _PROGRAM, *words[3:]])
     return Reporting(line, (_REPORT,), _read)
 
 
