@@ -76,7 +76,11 @@ async def bare(url: str) -> Way:
 
 async def in_memory(url: str) -> Way:
     """The layer alone: its journal and its state live in this process."""
-    return _layer(url, MemoryState(), cache(lambda run: MemoryJournal()))
+
+    def journal_of(_run: str) -> Journal:
+        return MemoryJournal()
+
+    return _layer(url, MemoryState(), journal_of)
 
 
 async def on_disk(url: str, home: Path) -> Way:
@@ -92,11 +96,11 @@ async def on_disk(url: str, home: Path) -> Way:
             store.add_run(db, run)
 
     await state.transaction(begin)
-    return _layer(
-        url,
-        StoredLimits(state),
-        cache(lambda run: RunJournal(state, run, "plan_feature", "scope")),
-    )
+
+    def journal_of(run: str) -> Journal:
+        return RunJournal(state, run, "plan_feature", "scope")
+
+    return _layer(url, StoredLimits(state), journal_of)
 
 
 def run_of(number: int) -> str:
@@ -106,14 +110,14 @@ def run_of(number: int) -> str:
 def _layer(url: str, state: SharedState, journal_of: Callable[[str], Journal]) -> Way:
     policy = quick_policy(url, model="claude-sonnet-5-5", max_run_cost_usd=1_000.0, max_tokens=1_000)
     models = Models(policy, state)
-    numbers = itertools.count()
+    numbers, journals = itertools.count(), cache(journal_of)
 
     async def call() -> Any:
         number = next(numbers)
         model = models.model(
             stage="plan_feature",
             run=run_of(number),
-            journal=journal_of(run_of(number)),
+            journal=journals(run_of(number)),
             events=RecordedEvents(),
             submissions=Handed(),
             submit=SUBMIT,
