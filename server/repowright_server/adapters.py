@@ -7,7 +7,7 @@ from repowright_server.settings import Settings
 from repowright_tools.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from repowright_tools.llm.factory import Models
     from repowright_tools.llm.policy import ModelPolicy
     from repowright_tools.sandbox.base import Sandbox
+    from repowright_tools.sandbox.services import Service
     from repowright_tools.stage import BoundRepository
 
 
@@ -88,8 +89,17 @@ class Adapters:
             indexes={each.partition("=")[0]: each.partition("=")[2] for each in _revealed(s.sandbox_indexes)},
             index_hosts=s.sandbox_index_hosts,
             host=s.docker_host,
+            services=self.services(),
         )
         return build_sandbox(s.sandbox_backend, policy)
+
+    def services(self) -> "Mapping[str, Service]":
+        """What the operator has declared to run beside the tests, by name."""
+        if self._settings.sandbox_services is None:
+            return {}
+        from repowright_tools.sandbox.services import declared_services
+
+        return declared_services(self._settings.sandbox_services.get_secret_value())
 
     def source_policy(self) -> "SourcePolicy":
         from repowright_tools.git.policy import SourcePolicy

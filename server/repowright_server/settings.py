@@ -61,6 +61,14 @@ def _indexes(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return values
 
 
+def _services(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        from repowright_tools.sandbox.services import declared_services
+
+        declared_services(value.get_secret_value())
+    return value
+
+
 List = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
@@ -175,6 +183,9 @@ class Settings(BaseSettings):
     Installations reach these and the public indexes, and nothing else; they never see the password."""
     sandbox_index_hosts: List = ()
     """Further hosts that installations may reach over https, separated by commas."""
+    sandbox_services: Annotated[SecretStr | None, AfterValidator(_services)] = None
+    """Databases and caches beside the tests: a JSON object that gives each name its image and port, and where needed
+    command, environment, tmpfs, healthcheck, test_environment (see the README). No repository can add to it."""
     sandbox_runtime: str | None = None
     """A stronger runtime that the engine has, such as runsc; unset, its own. There is no fallback from it."""
     docker_host: str | None = None

@@ -14,20 +14,23 @@ from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_network
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+import anyio
 import pytest
 from docker.errors import APIError
 
 from repowright_tools.errors import InstallFailed
-from repowright_tools.sandbox.base import EnvironmentSpec, Execution
+from repowright_tools.sandbox.base import INPUTS, EnvironmentSpec, Execution
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
+from repowright_tools.sandbox.egress import CERTIFICATES
 from repowright_tools.sandbox.labels import box_labels
+from repowright_tools.sandbox.podman import speaks_podman
 from repowright_tools.sandbox.policy import SandboxPolicy
-from support.docker import Probe, boxes_of
+from support.docker import Probe, boxes_of, usual_gateway
 
 pytestmark = [pytest.mark.docker, pytest.mark.anyio]
 
@@ -44,8 +47,7 @@ def run_id() -> str:
 @pytest.fixture
 def gateway(docker_client: Client) -> str:
     """The host's address in the engine's usual network."""
-    network = cast(Any, docker_client).inspect_network("bridge")
-    return str(next(ip_network(network["IPAM"]["Config"][0]["Subnet"]).hosts()))
+    return usual_gateway(docker_client)
 
 
 @pytest.fixture
@@ -53,6 +55,25 @@ def everywhere() -> Iterator[int]:
     """The port of a service that listens at every address of the host."""
     with socket.create_server(("0.0.0.0", 0)) as server:
         yield server.getsockname()[1]
+
+
+@pytest.fixture
+def installs(docker_client: Client) -> None:
+    """An engine with which anything is installed."""
+    if speaks_podman(docker_client):
+        pytest.skip("nothing is installed with Podman: the host has an address in its internal networks")
+
+
+async def test_an_engine_whose_internal_networks_lead_to_the_host_installs_nothing(
+    sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str
+) -> None:
+    if not speaks_podman(docker_client):
+        pytest.skip("Docker's do not")
+    spec = EnvironmentSpec({}, [["true", run_id]], ["/kept"])
+    async with aclosing(DockerSandbox(sandbox_policy)) as box:
+        with pytest.raises(InstallFailed, match="Podman"):
+            await box.prepare(spec, run_id=run_id, network=True)
+    assert boxes_of(docker_client, run_id) == []
 
 
 class PrivateIndex(BaseHTTPRequestHandler):
@@ -96,7 +117,7 @@ def wheel() -> bytes:
 
 
 @pytest.fixture
-def private_index(gateway: str) -> Iterator[str]:
+def private_index(gateway: str, installs: None) -> Iterator[str]:
     """The address of an index on the host, with the credentials in it."""
     with ThreadingHTTPServer((gateway, 0), PrivateIndex) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -148,6 +169,7 @@ def tries(port: int, *addresses: str) -> str:
     return shlex.join(["python3", "-c", TRY, str(port), *addresses])
 
 
+@pytest.mark.usefixtures("installs")
 async def test_an_installation_reaches_neither_the_host_nor_the_network_around_it(
     sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str, gateway: str, everywhere: int
 ) -> None:
@@ -164,6 +186,7 @@ def test_in_the_usual_network_it_would_reach_the_host(probe: Probe, gateway: str
     assert "CONNECTED" in probe(tries(everywhere, gateway), without={"NetworkMode": "bridge"})
 
 
+@pytest.mark.usefixtures("installs")
 @pytest.mark.parametrize("inhibited", [True, False])
 def test_an_internal_network_alone_would_still_lead_to_the_host(
     docker_client: Client, probe: Probe, everywhere: int, inhibited: bool
@@ -180,6 +203,7 @@ def test_an_internal_network_alone_would_still_lead_to_the_host(
         client.remove_network(name)
 
 
+@pytest.mark.usefixtures("installs")
 async def test_what_is_no_index_is_refused_by_name(
     sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str
 ) -> None:
@@ -190,6 +214,7 @@ async def test_what_is_no_index_is_refused_by_name(
     assert refused == ["example.org:443", "pypi.org:8443", "http://pypi.org:80", "10.1.2.3:443"]
 
 
+@pytest.mark.usefixtures("installs")
 async def test_an_installation_that_fails_for_want_of_a_host_says_which(
     sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str
 ) -> None:
@@ -247,6 +272,30 @@ async def test_a_private_index_is_used_and_its_credentials_are_in_no_layer(
     assert (PASSWORD in held.output) is told
     assert CREDENTIALS.decode() not in held.output
     assert PASSWORD not in described
+
+
+@pytest.mark.usefixtures("installs")
+async def test_the_operators_certificates_are_trusted_beside_those_of_the_image(
+    sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str, tmp_path: Path
+) -> None:
+    """The second line is the knock-out: what most tools are told replaces what they know."""
+    bundle = tmp_path / "operators.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=canary", "-keyout", "/dev/null"]
+    await anyio.run_process([*make, "-out", str(bundle)])
+    count = (
+        "import os, ssl\n"
+        "def known(path): return {str(c['subject']) for c in ssl.create_default_context(cafile=path).get_ca_certs()}\n"
+        "usual, all_ = known('/etc/ssl/certs/ca-certificates.crt'), known(os.environ['SSL_CERT_FILE'])\n"
+        "print(len(usual) > 50, usual < all_, 'canary' in str(all_ - usual))\n"
+        f"print(len(known('{INPUTS}/{CERTIFICATES}')))"
+    )
+    said = await said_by(
+        replace(sandbox_policy, ca_bundle=bundle),
+        docker_client,
+        run_id,
+        f'python3 -c "{count}"; printenv PIP_CERT REQUESTS_CA_BUNDLE CURL_CA_BUNDLE | uniq | wc -l',
+    )
+    assert said.split() == ["True", "True", "True", "1", "1"]
 
 
 def test_a_policy_does_not_show_the_credentials_of_its_indexes() -> None:

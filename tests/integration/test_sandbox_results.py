@@ -13,7 +13,7 @@ from repowright_tools.sandbox.base import Execution
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
 from repowright_tools.sandbox.policy import SandboxPolicy
-from support.docker import Probe, boxes_of
+from support.docker import TRIPWIRE, Probe, boxes_of
 
 FORKS = """
 import os, time
@@ -93,7 +93,7 @@ async def test_the_bound_that_was_reached_is_named(
     sandbox: DockerSandbox, run_id: str, greedy: str, limit: str
 ) -> None:
     """S02"""
-    outcome = await sandbox.execute(Execution(run_id, [], f"test -e /.dockerenv || exit 99; {greedy}", 30))
+    outcome = await sandbox.execute(Execution(run_id, [], f"{TRIPWIRE}; {greedy}", 30))
     assert outcome.limits_hit == (limit,)
 
 

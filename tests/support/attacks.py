@@ -11,10 +11,10 @@ try:
 except OSError as error:
     print("refused:", error.errno)
 """
-_RESOLVE = """
+RESOLVE = """
 import socket
 try:
-    print("RESOLVED", socket.getaddrinfo("example.org", 80)[0])
+    print("RESOLVED", socket.getaddrinfo("{name}", 80)[0])
 except OSError:
     print("unknown")
 """
@@ -76,7 +76,7 @@ NETWORK = [
         off={"NetworkMode": "bridge"},
         open="eth0",
     ),
-    Attack("it has no name server that answers", "S01", python(_RESOLVE), "unknown"),
+    Attack("it has no name server that answers", "S01", python(RESOLVE.replace("{name}", "example.org")), "unknown"),
 ]
 
 BOUNDS = [

@@ -9,6 +9,7 @@ with multiprocessing.Lock():
 """
 _PRIVILEGED = {"CapDrop": None, "CapAdd": ["SYS_ADMIN"], "SecurityOpt": ["seccomp=unconfined"]}
 _AS_ROOT = {"CapDrop": None}
+_MACHINE = "/sys/kernel/mm/transparent_hugepage/khugepaged/pages_to_scan"
 
 RIGHTS = [
     # The program is of the image: a copy of its own could not be made setuid by somebody who is not root.
@@ -111,24 +112,48 @@ RIGHTS = [
         user="0:0",
         open="DONE",
     ),
-    Attack("it sets nothing of the kernel", "S04", attempt("echo 1 > /proc/sys/kernel/panic"), "refused"),
+    # What is written is what was there: without its guard it would be the host's own.
+    Attack(
+        "it sets nothing of the kernel",
+        "S04",
+        attempt("value=$(cat /proc/sys/kernel/panic) && echo $value > /proc/sys/kernel/panic"),
+        "refused",
+        off={"ReadonlyPaths": []},
+        user="0:0",
+        open="DONE",
+    ),
     Attack(
         "it sets nothing of the machine",
         "S04",
-        attempt("echo x > /sys/kernel/mm/transparent_hugepage/enabled"),
+        attempt(f"mount -o remount,rw /sys; value=$(cat {_MACHINE}) && echo $value > {_MACHINE}"),
         "refused",
+        off=_PRIVILEGED,
+        user="0:0",
+        open="DONE",
     ),
     Attack(
         "it makes no control group",
         "S04",
-        attempt("mkdir /sys/fs/cgroup/pids/inner || mkdir /sys/fs/cgroup/inner"),
+        attempt(
+            "for at in /sys/fs/cgroup/pids /sys/fs/cgroup; do mount -o remount,bind,rw $at;"
+            " mkdir $at/inner && rmdir $at/inner && exit; done; false"
+        ),
         "refused",
+        off=_PRIVILEGED,
+        user="0:0",
+        open="DONE",
     ),
     Attack(
-        "it does not read the kernel's memory",
+        "it does not read the kernel's memory and timers",
         "S04",
-        attempt("cat /proc/kcore || cat /dev/mem || cat /dev/kmsg"),
+        attempt(
+            "cd /proc; head -c 1 kcore | grep . || head -c 1 timer_list | grep ."
+            " || head -c 1 /dev/mem || head -c 1 /dev/kmsg"
+        ),
         "refused",
+        off={"CapDrop": None, "CapAdd": ["SYS_RAWIO"], "MaskedPaths": []},
+        user="0:0",
+        open="DONE",
     ),
 ]
 
@@ -138,7 +163,7 @@ HONEST = [
         "S20",
         python(_LOCK),
         "LOCKED",
-        off={"IpcMode": "none"},
+        off={"IpcMode": "none", "ShmSize": None},
         open="Error",
     ),
     Attack(

@@ -11,13 +11,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
 import anyio
 import pytest
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.command import hang_up
@@ -25,9 +26,12 @@ from repowright_tools.sandbox.docker import DockerSandbox
 from repowright_tools.sandbox.engine import connect
 from repowright_tools.sandbox.hardening import BoxPlan, container_arguments
 from repowright_tools.sandbox.labels import box_labels
+from repowright_tools.sandbox.podman import Order, create, reworded, speaks_podman
 from repowright_tools.sandbox.policy import SandboxPolicy
 
 RUN_ID = "r_" + "d" * 32
+TRIPWIRE = 'test -e /.dockerenv || test "$container" = podman || exit 99'
+"""Ends a script that does not run in a container."""
 
 
 def _missing(what: str) -> None:
@@ -52,8 +56,6 @@ def sandbox_policy() -> SandboxPolicy:
     try:
         with connected(policy) as client:
             client.inspect_image(policy.image)
-            if refused := _refused(client, policy):
-                pytest.skip(f"this engine cannot make the box: {refused}")
     except ImageNotFound:
         _missing(f"the Docker engine has no image {policy.image} (run .ci/base-image)")
     except (DockerException, OSError) as error:
@@ -61,28 +63,34 @@ def sandbox_policy() -> SandboxPolicy:
     return policy
 
 
-def _refused(client: Client, policy: SandboxPolicy) -> str:
-    """Why an engine that only speaks Docker's language cannot make a box, in its own words; empty when it can.
+def order_box(
+    client: Client, policy: SandboxPolicy, plan: BoxPlan, without: Mapping[str, Any] | None = None, **changes: Any
+) -> Order:
+    """What the product would ask the engine for.
 
-    Podman 4.3 knows no `nr_inodes` of a tmpfs, and takes no attach before the start, without which a server that dies
-    at the wrong moment would leave its box running. Neither is given up: there is no box, and no weaker one either.
+    Args:
+        without: replaces fields of HostConfig, or removes those with None.
+        changes: replaces other arguments of the container.
     """
-    from docker.errors import APIError
+    arguments = {**container_arguments(client, policy, plan), **changes}
+    removed = {name for name, value in (without or {}).items() if value is None}
+    host = {**arguments["host_config"], **(without or {})}
+    arguments["host_config"] = {name: value for name, value in host.items() if name not in removed}
+    return reworded(arguments) if speaks_podman(client) else Order(arguments)
 
-    parts: list[dict[str, str]] = client.version().get("Components") or []
-    if not any("podman" in part["Name"].lower() for part in parts):
-        return ""
-    name = f"repowright-{uuid4().hex}"
-    plan = BoxPlan(name, policy.image, 60, box_labels(name, RUN_ID, time.time() + 60))
+
+def remove_box(client: Client, name: str) -> None:
+    """Remove a box that a test made, with its volumes, as far as they are there."""
     try:
-        client.create_container(**container_arguments(client, policy, plan))
-        hang_up(client.attach_socket(name, {"stdin": 1, "stream": 1}))
-    except APIError as error:
-        return str(error.explanation)
-    finally:
-        with suppress(APIError):
+        client.remove_container(name, v=True, force=True)
+    except APIError:  # it is not there, or about to end
+        with suppress(NotFound):
+            client.wait(name)
             client.remove_container(name, v=True, force=True)
-    return ""
+    listed: list[dict[str, Any]] = client.volumes(filters={"name": name})["Volumes"] or []
+    for volume in listed:
+        with suppress(NotFound):
+            client.remove_volume(str(volume["Name"]), force=True)
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +103,12 @@ def docker_client(sandbox_policy: SandboxPolicy) -> Iterator[Client]:
 def connected(policy: SandboxPolicy) -> Generator[Client]:
     with closing(connect(policy.host)) as client:
         yield client
+
+
+def usual_gateway(client: Client) -> str:
+    """The host's address in the network that the engine puts containers into unless told otherwise."""
+    network = cast(Any, client).inspect_network("podman" if speaks_podman(client) else "bridge")
+    return str(next(ip_network(network["IPAM"]["Config"][0]["Subnet"]).hosts()))
 
 
 @pytest.fixture
@@ -149,7 +163,7 @@ class Probe:
         """What the script prints.
 
         Args:
-            script: for `sh`, started in the workspace.
+            script: for `sh`, started in the workspace; `{name}` stands for the container's name.
             without: replaces fields of the engine's HostConfig, or removes those with None.
             user: who runs it, in place of nobody.
             ours: whether the container's own settings (environment, proxies) are those of the product.
@@ -157,23 +171,15 @@ class Probe:
         """
         name = f"repowright-{uuid4().hex}"
         plan = BoxPlan(name, self._policy.image, 60, box_labels(name, RUN_ID, time.time() + 60))
-        arguments = container_arguments(self._client, replace(self._policy, **policy), plan)
-        arguments["use_config_proxy"] = not ours
-        arguments["user"] = user or arguments["user"]
-        for setting, value in (without or {}).items():
-            arguments["host_config"].pop(setting, None)
-            if value is not None:
-                arguments["host_config"][setting] = value
+        changes = {"use_config_proxy": not ours} | ({} if user is None else {"user": user})
         try:
-            self._client.create_container(**arguments)
+            create(self._client, order_box(self._client, replace(self._policy, **policy), plan, without, **changes))
             lifeline = self._client.attach_socket(name, {"stdin": 1, "stream": 1})
             self._client.start(name)
-            output = self._run(name, f"test -e /.dockerenv || test -e /run/.containerenv || exit 99\n{script}")
+            output = self._run(name, f"{TRIPWIRE}\n{script.replace('{name}', name)}")
             hang_up(lifeline)
         finally:
-            self._client.remove_container(name, v=True, force=True)
-            with suppress(NotFound):  # it went with its container, or was taken away by `without`
-                self._client.remove_volume(name, force=True)
+            remove_box(self._client, name)
         return output
 
     def python(self, code: str, **changes: Any) -> str:

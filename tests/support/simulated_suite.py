@@ -27,16 +27,22 @@ class Planted:
     after_others: bool = False
 
 
-def plant(random: Random) -> list[Planted]:
-    """Regressions, flaky tests, old failures and stable tests; a flaky one fails with p from 0.05 to 0.5."""
-    planted = [Planted(f"test_regression_{number}", "regression", 0, 1) for number in range(2)]
-    planted.append(Planted("test_regression_after_others", "regression", 0, 1, after_others=True))
-    for number in range(8):
+def plant(random: Random, times: int = 1) -> list[Planted]:
+    """Regressions, flaky tests, old failures and stable tests; a flaky one fails with p from 0.05 to 0.5.
+
+    `times` so many of each.
+    """
+    planted = [Planted(f"test_regression_{number}", "regression", 0, 1) for number in range(2 * times)]
+    planted += [
+        Planted(f"test_regression_after_others_{number}", "regression", 0, 1, after_others=True)
+        for number in range(times)
+    ]
+    for number in range(8 * times):
         p = random.uniform(0.05, 0.5)
         planted.append(Planted(f"test_flaky_{number}", "flaky", p, p))
-    planted += [Planted(f"test_old_{number}", "pre_existing", 1, 1) for number in range(2)]
-    planted += [Planted(f"test_mended_{number}", "fixed", 1, 0) for number in range(2)]
-    return planted + [Planted(f"test_stable_{number}", "stable", 0, 0) for number in range(5)]
+    planted += [Planted(f"test_old_{number}", "pre_existing", 1, 1) for number in range(2 * times)]
+    planted += [Planted(f"test_mended_{number}", "fixed", 1, 0) for number in range(2 * times)]
+    return planted + [Planted(f"test_stable_{number}", "stable", 0, 0) for number in range(5 * times)]
 
 
 @dataclass
@@ -49,6 +55,7 @@ class SimulatedSandbox:
     limits: Limits = field(default_factory=lambda: Limits(2**28, 1.0, 100, 2**26, 3600.0))
     name: str = "simulated"
     image: str = "simulated"
+    services: str = ""
 
     async def check(self) -> SandboxHealth:
         return SandboxHealth(self.name, "1", self.image, "sha256:0")

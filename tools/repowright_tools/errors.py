@@ -333,6 +333,11 @@ class ImageMissing(SandboxError):
     what_to_do = "Build or pull the image named in the message, or set SANDBOX_IMAGE to one the engine has."
 
 
+class ServiceUnready(SandboxError):
+    code = "service_unready"
+    what_to_do = "Mend the service's declaration in SANDBOX_SERVICES, or take it out; no test ran."
+
+
 class InstallFailed(SandboxError):
     code = "install_failed"
     retryable = True

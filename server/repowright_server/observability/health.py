@@ -112,7 +112,8 @@ async def _sandbox(engine: "Engine") -> Health:
     if bundle is not None and not await anyio.Path(bundle).is_file():
         return Health("sandbox", ok=False, detail=f"there is no {bundle}", mend="Set SANDBOX_CA_BUNDLE to a PEM file.")
     found = await engine.adapters.sandbox().check()
-    return Health("sandbox", ok=True, detail=f"{found.backend} {found.version} has {found.image}")
+    beside = f", and the images of {', '.join(found.services)}" if found.services else ""
+    return Health("sandbox", ok=True, detail=f"{found.backend} {found.version} has {found.image}{beside}")
 
 
 async def _forge(engine: "Engine") -> Health:

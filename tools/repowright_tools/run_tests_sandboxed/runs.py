@@ -104,6 +104,7 @@ async def _metadata_requirements(
                 image=image,
                 variables=python_variables({file.path for file in files}),
                 collect=[METADATA],
+                services=False,
             )
         )
         return metadata_requirements(outcome.files.get(METADATA, b"").decode("utf-8", errors="replace"))
@@ -128,6 +129,7 @@ async def run_tests(ctx: StageContext, setup: Setup, step: str, tested: Tested) 
         "image": setup.image.digest,
         "timeout_s": setup.timeout_s,
         "limits": asdict(ctx.sandbox.limits),
+        "services": ctx.sandbox.services,
     }
     return Run.model_validate(await ctx.journal.step(step, inputs, execute))
 

@@ -37,12 +37,21 @@ class Limits:
 
 @dataclass(frozen=True)
 class SandboxHealth:
-    """A backend that can run something now. `image_digest` is the content digest of `image`."""
+    """A backend that can run something now.
+
+    Attributes:
+        backend: its name.
+        version: of the engine.
+        image: the base image's name.
+        image_digest: the content digest of `image`.
+        services: names of the services that run beside the tests.
+    """
 
     backend: str
     version: str
     image: str
     image_digest: str
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ class Execution:
         image: digest of a prepared image; None for the base image.
         variables: environment of the command; nothing of the host's is inherited.
         collect: names of files in `OUT` to bring back.
+        services: whether the operator's services run beside it.
     """
 
     run_id: str
@@ -102,6 +112,7 @@ class Execution:
     image: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     collect: Sequence[str] = ()
+    services: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,6 +162,11 @@ class Sandbox(Protocol):
         """The bounds of every box."""
         ...
 
+    @property
+    def services(self) -> str:
+        """What the operator's services are known by; empty when there are none. It tells nothing of their passwords."""
+        ...
+
     async def check(self) -> SandboxHealth:
         """Look whether something could run now, without running anything."""
         ...
@@ -169,7 +185,10 @@ class Sandbox(Protocol):
     async def execute(self, execution: Execution) -> ExecutionOutcome:
         """Run a command in a fresh box without network, and remove the box whatever happens.
 
+        The operator's services may run beside it, fresh as well, in boxes that reach nothing but each other.
+
         Raises:
+            ServiceUnready: a service did not start; the command did not either.
             WorkspaceTooLarge: the files do not fit into the box.
         """
         ...

@@ -16,15 +16,29 @@ from repowright_tools.sandbox.command import Ran, hang_up, run_command
 from repowright_tools.sandbox.engine import COPY_S, QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.hardening import BoxPlan, container_arguments
 from repowright_tools.sandbox.inspection import unmet
+from repowright_tools.sandbox.podman import (
+    PODMANS_ADVICE,
+    Order,
+    create,
+    in_dockers_words,
+    question,
+    reworded,
+    unproven,
+)
 from repowright_tools.sandbox.policy import MIB, SandboxPolicy
 
 CLEANUP_S = 15.0
 """How long removing a box may take before it is left to the reaper."""
+_ADVICE = "Use an engine that keeps these settings; nothing ran, and there is no weaker sandbox."
 _PROBE_S = 1.0
 _COLLECTED_BYTES = 16 * MIB
-_COUNTERS = (
-    "cat /sys/fs/cgroup/pids/pids.events /sys/fs/cgroup/pids.events 2>/dev/null; stat -f -c 'blocks %a inodes %d' /work"
-)
+_NOT_REGULAR = 0x8F280000
+"""The type bits of a mode as engines give it (Go's fs.ModeType)."""
+_COUNTERS = """
+cd /sys/fs/cgroup
+cat pids/pids.events pids.events memory/memory.oom_control memory.events 2>/dev/null
+stat -f -c 'blocks %a inodes %d' /work
+"""
 
 
 @dataclass
@@ -65,15 +79,16 @@ class Box:
             from docker.errors import NotFound
 
             try:
-                chunks, _ = client.get_archive(self.name, f"{OUT}/{name}")
+                chunks, stat = client.get_archive(self.name, f"{OUT}/{name}")
             except NotFound:
                 return None
-            return unpack_file(chunks, max_bytes=_COLLECTED_BYTES)
+            data = unpack_file(chunks, max_bytes=_COLLECTED_BYTES)
+            return None if int(stat["mode"]) & _NOT_REGULAR else data  # Podman packs what a link leads to in the box
 
         return await self.engine.call("copy a file out", WORK_S, read)
 
     async def bounds_reached(self) -> list[str]:
-        """Which of pids and workspace were used up, as far as the box can still tell."""
+        """Which of pids, memory and workspace were used up, as far as the box can still tell."""
         with suppress(SandboxError), anyio.move_on_after(_PROBE_S):
             ran = await self.run(["sh", "-c", _COUNTERS], folder="/", variables={}, timeout_s=_PROBE_S)
             if ran.exit_code is not None and ran.output.text():
@@ -101,6 +116,8 @@ def _reached(counters: str) -> list[str]:
         match words:
             case ["max", count] if count != "0":
                 reached.append("pids")
+            case ["oom_kill", count] if count != "0":
+                reached.append("memory")
             case ["blocks", blocks, "inodes", inodes] if "0" in (blocks, inodes):
                 reached.append("workspace")
             case _:
@@ -116,49 +133,66 @@ async def open_box(
     client = await engine.api()
     box = Box(engine, policy, plan.name)
     lifeline: list[Any] = []
+    asked = container_arguments(client, policy, plan)
+    order = reworded(asked) if await engine.is_podman() else Order(asked)
     try:
-        asked = await _create(engine, policy, plan)
+        await _create(engine, policy, order)
         if plan.joins is not None:
             await engine.call("join a network", WORK_S, client.connect_container_to_network, plan.name, plan.joins)
         for archive in before_start:
             await box.put(archive, "/")
         # Attached before the start, so that there is no moment at which our death would not end the box.
         attached = {"stdin": 1, "stream": 1}
-        lifeline.append(await engine.call("attach", WORK_S, client.attach_socket, plan.name, params=attached))
+        lifeline.append(await engine.make("attach", WORK_S, client.attach_socket, plan.name, params=attached))
         await engine.call("start a box", WORK_S, client.start, plan.name)
-        await _check(engine, plan.name, asked)
+        await _check(box, order)
         yield box
     finally:
         with anyio.move_on_after(CLEANUP_S, shield=True):
-            await _remove(engine, plan.name, lifeline)
+            await _remove(engine, plan.name, order, lifeline)
 
 
-async def _create(engine: Engine, policy: SandboxPolicy, plan: BoxPlan) -> dict[str, Any]:
-    """Create the container; what it was asked to be."""
+async def _create(engine: Engine, policy: SandboxPolicy, order: Order) -> None:
     client = await engine.api()
-    asked = container_arguments(client, policy, plan)
-    with anyio.CancelScope(shield=True):  # what a thread creates after we have left would be nobody's
-        await engine.call("create a box", WORK_S, client.create_container, **asked)
-    return asked
+    try:
+        await engine.make("create a box", WORK_S, create, client, order)
+    except SandboxBroken as error:
+        if policy.runtime is not None and "runtime" in error.message:
+            raise SandboxBroken(
+                error.message,
+                what_to_do="Set SANDBOX_RUNTIME to a runtime that the engine has (`docker info` lists them under"
+                " Runtimes), add that runtime to the engine, or leave it empty for the engine's own.",
+            ) from error
+        raise
 
 
-async def _check(engine: Engine, name: str, asked: dict[str, Any]) -> None:
+async def _check(box: Box, order: Order) -> None:
     """Raises SandboxBroken when the engine made less of a box than it was asked for."""
-    client = await engine.api()
-    details = await engine.call("inspect a box", QUICK_S, client.inspect_container, name)
-    if missing := unmet(details, asked):
+    client = await box.engine.api()
+    details = await box.engine.call("inspect a box", QUICK_S, client.inspect_container, box.name)
+    if order.tmpfs is None:
+        missing, advice = unmet(details, order.arguments), _ADVICE
+    else:
+        told = await box.run(question(order), folder="/", variables={}, timeout_s=QUICK_S)
+        missing = [*unmet(in_dockers_words(details, order), order.arguments), *unproven(told.output.text(), order)]
+        advice = f"{_ADVICE} {PODMANS_ADVICE}"
+    if missing:
         raise SandboxBroken(
-            f"the Docker engine did not lock the box up as asked: {', '.join(missing)}",
-            what_to_do="Use an engine that keeps these settings; nothing ran, and there is no weaker sandbox.",
+            f"the Docker engine did not lock the box up as asked: {', '.join(missing)}", what_to_do=advice
         )
 
 
-async def _remove(engine: Engine, name: str, lifeline: Sequence[Any]) -> None:
+async def _remove(engine: Engine, name: str, order: Order, lifeline: Sequence[Any]) -> None:
     """Remove the box, as far as there is one; the reaper gets what stays."""
     for stream in lifeline:
         hang_up(stream)
     client = await engine.api()
-    with suppress(SandboxError):
+    try:
         await engine.call("remove a box", WORK_S, client.remove_container, name, force=True, v=True)
-    with suppress(SandboxError):
-        await engine.call("remove a volume", WORK_S, client.remove_volume, name, force=True)
+    except SandboxError:  # Podman cannot remove what is about to end
+        with suppress(SandboxError):
+            await engine.call("wait for a box", QUICK_S, client.wait, name)
+            await engine.call("remove a box", WORK_S, client.remove_container, name, force=True, v=True)
+    for volume in [str(made["name"]) for made in order.volumes] or [name]:
+        with suppress(SandboxError):
+            await engine.call("remove a volume", WORK_S, client.remove_volume, volume, force=True)

@@ -1,7 +1,12 @@
 """The part of Docker's client library that we use, typed: its own stubs leave most results open."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from requests import Response
 
 Described = dict[str, Any]
 """What the engine says of a thing, as its API documents it."""
@@ -13,8 +18,10 @@ Filters = Mapping[str, str] | Mapping[str, list[str]]
 class Client(Protocol):
     """A `docker.APIClient`. Names and arguments are the library's."""
 
+    base_url: str
     timeout: int
 
+    def get(self, url: str, *, timeout: float) -> Response: ...
     def close(self) -> None: ...
     def version(self) -> Described: ...
 
@@ -24,6 +31,9 @@ class Client(Protocol):
     def remove_network(self, net_id: str) -> None: ...
 
     def volumes(self, filters: Filters) -> Described: ...
+    def create_volume(
+        self, name: str, driver: str, driver_opts: Mapping[str, str], labels: Mapping[str, str]
+    ) -> Described: ...
     def remove_volume(self, name: str, force: bool = False) -> None: ...
 
     def create_host_config(self, **settings: Any) -> Described: ...

@@ -51,7 +51,7 @@ async def run_command(
     made = await engine.call(
         "prepare a command", WORK_S, client.exec_create, container, bounded, workdir=folder, environment=dict(variables)
     )
-    stream = await engine.call("start a command", WORK_S, client.exec_start, made["Id"], socket=True)
+    stream = await engine.make("start a command", WORK_S, client.exec_start, made["Id"], socket=True)
     output = HeadTail(output_bytes)
     started = time.monotonic()
     try:
@@ -72,7 +72,7 @@ async def _listen(
     silent = anyio.Event()
 
     async def listen() -> None:
-        await in_thread(_pump, stream, output)
+        await in_thread(pump, stream, output)
         silent.set()
 
     bound = anyio.CancelScope()
@@ -104,7 +104,7 @@ async def _set_within(seconds: float, event: anyio.Event) -> bool:
     return event.is_set()
 
 
-def _pump(stream: Any, output: HeadTail) -> None:
+def pump(stream: Any, output: HeadTail) -> None:
     """Runs in a thread until the stream ends or is hung up."""
     from docker.utils import socket as framing
 

@@ -70,19 +70,24 @@ async def open_egress(
     """A network and its proxy, both gone at the end of the block.
 
     Raises:
-        InstallFailed: the base image cannot run the proxy, for want of Python.
+        InstallFailed: the base image cannot run the proxy, for want of Python, or the engine is Podman.
     """
+    if await engine.is_podman():
+        raise InstallFailed(
+            "nothing is installed with Podman: the host has an address in its internal networks",
+            what_to_do="Set SANDBOX_IMAGE to an image that has the dependencies and call with setup_network=false,"
+            " or use a Docker engine.",
+        )
     name, lease = f"repowright-{uuid4().hex}", time.time() + life_s
     client = await engine.api()
     labels = box_labels(name, run_id, lease)
     proxy = f"repowright-{uuid4().hex}"
     plan = BoxPlan(proxy, base, life_s, box_labels(proxy, run_id, lease), network="bridge", joins=name)
     try:
-        with anyio.CancelScope(shield=True):  # what a thread creates after we have left would be nobody's
-            await engine.call(
-                "create a network", WORK_S, client.create_network, name, driver="bridge", internal=True,
-                enable_ipv6=False, options=_OPTIONS, labels=labels,
-            )  # fmt: skip
+        await engine.make(
+            "create a network", WORK_S, client.create_network, name, driver="bridge", internal=True,
+            enable_ipv6=False, options=_OPTIONS, labels=labels,
+        )  # fmt: skip
         async with open_box(engine, policy, plan) as box:
             address = await _start(box, policy, name, certificates)
             indexes = operators_indexes(policy.indexes)

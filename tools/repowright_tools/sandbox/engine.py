@@ -10,6 +10,7 @@ import anyio
 
 from repowright_tools.errors import ImageMissing, SandboxBroken, SandboxError, SandboxStalled, SandboxUnreachable
 from repowright_tools.sandbox.client import Client
+from repowright_tools.sandbox.podman import speaks_podman
 from repowright_tools.threads import within
 
 P = ParamSpec("P")
@@ -30,6 +31,7 @@ class Engine:
     def __init__(self, host: str | None) -> None:
         self._host = host
         self._client: Client | None = None
+        self._podman: bool | None = None
         self._lock = anyio.Lock()
 
     async def api(self) -> Client:
@@ -38,6 +40,13 @@ class Engine:
             if self._client is None:
                 self._client = await self.call("connect", QUICK_S, connect, self._host)
             return self._client
+
+    async def is_podman(self) -> bool:
+        """Whether the engine is Podman behind Docker's language. Asked once."""
+        if self._podman is None:
+            client = await self.api()
+            self._podman = await self.call("say its version", QUICK_S, speaks_podman, client)
+        return self._podman
 
     async def aclose(self) -> None:
         """Give the connections back; the next call connects anew."""
@@ -62,6 +71,14 @@ class Engine:
             return await within(deadline_s, late, method, *args, **kwargs)
         except (DockerException, RequestException, OSError) as error:
             raise _translated(error, what) from error
+
+    async def make(
+        self, what: str, deadline_s: float, method: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """`call` that is not cancelled: what a thread makes or opens after we have left would be nobody's."""
+        with anyio.CancelScope(shield=True):
+            return await self.call(what, deadline_s, method, *args, **kwargs)
+        raise AssertionError("a shield has no cancellation to swallow")
 
 
 def connect(host: str | None) -> Client:

@@ -33,8 +33,21 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _BUILD = "/build"
 _TRUSTS = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+_TRUSTED = "/work/trusted.pem"
+_COLLECT = f"""
+usual=$(python3 -c 'import ssl; print(ssl.get_default_verify_paths().cafile or "")' 2>/dev/null)
+for file in "$usual" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem \
+    "$(python3 -c 'from pip._vendor import certifi; print(certifi.where())' 2>/dev/null)"; do
+  if test -s "$file"; then cat "$file"; break; fi
+done >{_TRUSTED}
+echo >>{_TRUSTED}
+cat {INPUTS}/{CERTIFICATES} >>{_TRUSTED}
+"""
+"""The image's own certificates, wherever it keeps them, and the operator's: for most tools a file of them replaces
+those that they know."""
 _INPUT_BYTES = 32 * MIB
 _MEASURE_S = 2.0
+_TRUST_S = 20.0
 
 
 async def find_environment(engine: Engine, key: str) -> str | None:
@@ -67,6 +80,7 @@ async def make_environment(
         ) as box,
     ):
         await box.put(_inputs(files), "/work")
+        await _trust(box)
         try:
             await _install(box, spec.commands, _variables(policy) | egress.variables)
         except InstallFailed as error:
@@ -108,10 +122,19 @@ async def _certificates(policy: SandboxPolicy) -> bytes:
         raise InstallFailed(f"cannot read the certificates of SANDBOX_CA_BUNDLE: {error}") from error
 
 
+async def _trust(box: Box) -> None:
+    """Put the image's certificates and the operator's into one file, where there are any of the operator's."""
+    if box.policy.ca_bundle is None:
+        return
+    ran = await box.run(["sh", "-c", _COLLECT], folder="/", variables={"PATH": PATH}, timeout_s=_TRUST_S)
+    if ran.exit_code != 0:
+        raise InstallFailed(f"the certificates of SANDBOX_CA_BUNDLE could not be used: {ran.output.text().strip()}")
+
+
 def _variables(policy: SandboxPolicy) -> dict[str, str]:
     variables = {"PATH": PATH, "HOME": _BUILD, "TMPDIR": _BUILD, "LANG": "C.UTF-8"}
     if policy.ca_bundle is not None:
-        variables |= dict.fromkeys(_TRUSTS, f"{INPUTS}/{CERTIFICATES}")
+        variables |= dict.fromkeys(_TRUSTS, _TRUSTED)
     return variables
 
 

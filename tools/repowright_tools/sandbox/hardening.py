@@ -7,8 +7,8 @@ expect the door to open. The engine's built-in seccomp profile and its masks of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from repowright_tools.sandbox.archive import USER
@@ -34,6 +34,8 @@ class BoxPlan:
         installs: whether it may write its image's layer, to be kept as an image.
         network: the engine's network that it is in.
         joins: another network that it is in as well, from before its start.
+        hosts: names that it knows beside its own, with their addresses.
+        folders: absolute paths that it may write beside /tmp and the workspace; each is a file system in memory.
     """
 
     name: str
@@ -43,6 +45,8 @@ class BoxPlan:
     installs: bool = False
     network: str = "none"
     joins: str | None = None
+    hosts: Mapping[str, str] = field(default_factory=dict[str, str])
+    folders: Sequence[str] = ()
 
 
 def container_arguments(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[str, Any]:
@@ -68,6 +72,7 @@ def _host_config(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[s
     return client.create_host_config(
         init=True,
         network_mode=plan.network,
+        extra_hosts=dict(plan.hosts),
         # The engine would look names up for a network that leads nowhere, and so be a way out
         dns=_NOBODY if plan.installs else None,
         dns_opt=_SOON if plan.installs else None,
@@ -81,7 +86,10 @@ def _host_config(client: Client, policy: SandboxPolicy, plan: BoxPlan) -> dict[s
         ipc_mode="private",  # "none" would take /dev/shm away, which multiprocessing locks need
         shm_size=16 * MIB,
         # "exec" is not the engine's default, and tests do run files that they wrote
-        tmpfs={"/tmp": "rw,exec,nosuid,nodev,size=64m,nr_inodes=10k,mode=1777"},  # noqa: S108 - a path of the box
+        tmpfs={
+            "/tmp": "rw,exec,nosuid,nodev,size=64m,nr_inodes=10k,mode=1777",  # noqa: S108 - a path of the box
+            **dict.fromkeys(plan.folders, f"rw,noexec,{_workspace_options(policy)}"),
+        },
         mounts=[_workspace(policy, plan)],
         ulimits=[
             Ulimit(name="nofile", soft=1024, hard=1024),
@@ -101,7 +109,11 @@ def _workspace(policy: SandboxPolicy, plan: BoxPlan) -> Any:
     """
     from docker.types import DriverConfig, Mount
 
-    bounds = f"size={policy.workspace},nr_inodes={policy.workspace_files}"
-    options = {"type": "tmpfs", "device": "tmpfs", "o": f"{bounds},uid={USER},gid={USER},mode=0700,nosuid,nodev"}
+    options = {"type": "tmpfs", "device": "tmpfs", "o": _workspace_options(policy)}
     driver = DriverConfig("local", options)
     return Mount(WORK, plan.name, type="volume", driver_config=driver, labels=dict(plan.labels), no_copy=True)
+
+
+def _workspace_options(policy: SandboxPolicy) -> str:
+    bounds = f"size={policy.workspace},nr_inodes={policy.workspace_files}"
+    return f"{bounds},uid={USER},gid={USER},mode=0700,nosuid,nodev"

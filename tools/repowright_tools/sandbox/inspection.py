@@ -25,6 +25,7 @@ _EQUAL = (
     "Tmpfs",
     "Dns",
     "DnsOptions",
+    "ExtraHosts",
     "Init",
 )
 _NEVER = ("Privileged", "CapAdd", "Binds", "Devices", "DeviceRequests", "PidMode", "UsernsMode", "VolumesFrom", "Links")
@@ -55,7 +56,10 @@ def _checks(details: Described, asked: Mapping[str, Any]) -> Iterator[tuple[str,
     yield "Runtime", wanted.get("Runtime") in (None, host.get("Runtime"))
     yield "LogConfig", host["LogConfig"]["Type"] == wanted["LogConfig"]["Type"]
     yield "Ulimits", _ulimits(host) == _ulimits(wanted)
-    yield "Mounts", _mounts(details) == [("volume", mount["Source"], mount["Target"]) for mount in wanted["Mounts"]]
+    yield (
+        "Mounts",
+        _mounts(details) == sorted(("volume", mount["Source"], mount["Target"]) for mount in wanted["Mounts"]),
+    )
 
 
 def _same(kept: Any, wanted: Any) -> bool:
@@ -68,4 +72,4 @@ def _ulimits(host: Mapping[str, Any]) -> list[tuple[str, int, int]]:
 
 
 def _mounts(details: Described) -> list[tuple[str, str, str]]:
-    return [(mount["Type"], mount.get("Name", ""), mount["Destination"]) for mount in details["Mounts"]]
+    return sorted((mount["Type"], mount.get("Name", ""), mount["Destination"]) for mount in details["Mounts"])

@@ -1,8 +1,14 @@
 """How the operator has set up the sandbox."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from repowright_tools.sandbox.services import Service
 
 MIB = 1024 * 1024
 
@@ -29,6 +35,8 @@ class SandboxPolicy:
         index_hosts: further hosts that an installation may reach, on port 443.
         install_timeout_s: seconds an installation may take.
         install_bytes: bytes an installation may write.
+        services: what runs beside the tests, by name (SANDBOX_SERVICES); each within the bounds of a box of its own.
+        services_ready_s: seconds that the services of a box may take until all of them can be used.
         output_bytes: bytes kept of a command's output, half from its start and half from its end.
     """
 
@@ -46,4 +54,6 @@ class SandboxPolicy:
     index_hosts: tuple[str, ...] = ()
     install_timeout_s: float = 600
     install_bytes: int = 4096 * MIB
+    services: Mapping[str, Service] = field(default_factory=dict[str, "Service"], repr=False)
+    services_ready_s: float = 60
     output_bytes: int = 1 * MIB

@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from repowright_tools.errors import ImageMissing, SandboxBroken
+from repowright_tools.errors import ImageMissing, SandboxBroken, SandboxStalled
 from repowright_tools.sandbox.client import Described
 from repowright_tools.sandbox.engine import QUICK_S, WORK_S, Engine
 from repowright_tools.sandbox.labels import KEY, OWNED, OWNER, RUN, environment_tag, expired, owns_box
 
 _SETTLED_S = 30.0
 """A box that ended, or a volume without a box, this long ago is not being used: its server would have removed it."""
+
+_OVER = ("created", "exited", "dead")
+"""States of a box in which nothing runs. Others are not looked at: the engine may be busy with them for long."""
 
 
 async def reap(engine: Engine, now: float, run_id: str | None = None) -> int:
@@ -30,7 +33,7 @@ async def reap(engine: Engine, now: float, run_id: str | None = None) -> int:
         name = str(listed["Names"][0]).lstrip("/")
         if not owns_box(listed["Labels"], name):
             continue
-        if expired(listed["Labels"], now) or await _is_dead(engine, name, now):
+        if expired(listed["Labels"], now) or (listed["State"] in _OVER and await _is_dead(engine, name, now)):
             removed += await _try(engine, "remove a box", client.remove_container, name, force=True, v=True)
         else:
             in_use.add(name)
@@ -67,7 +70,7 @@ async def _is_dead(engine: Engine, name: str, now: float) -> bool:
     client = await engine.api()
     try:
         details = await engine.call("inspect a box", QUICK_S, client.inspect_container, name)
-    except SandboxBroken:  # removed meanwhile
+    except (SandboxBroken, SandboxStalled):  # removed meanwhile, or of a run that holds the engine up
         return False
     match details["State"]["Status"]:
         case "created":
@@ -84,9 +87,9 @@ def _is_settled(moment: str, now: float) -> bool:
 
 
 async def _try(engine: Engine, what: str, method: Any, *args: Any, **kwargs: Any) -> int:
-    """1 when it was removed, 0 when it is gone already or in use."""
+    """1 when it was removed, 0 when it is gone already, in use, or what the engine cannot get done with."""
     try:
         await engine.call(what, WORK_S, method, *args, **kwargs)
-    except (SandboxBroken, ImageMissing):
+    except (SandboxBroken, SandboxStalled, ImageMissing):
         return 0
     return 1

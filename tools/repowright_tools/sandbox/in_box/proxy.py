@@ -108,9 +108,7 @@ class Proxy:
         """Get something of the operator's index, whose address may be a private one."""
         server = _connected(index["upstream"], index["upstream_port"], anywhere=True)
         if index["tls"]:
-            server = ssl.create_default_context(cafile=self._trust).wrap_socket(
-                server, server_hostname=index["upstream"]
-            )
+            server = self._context().wrap_socket(server, server_hostname=index["upstream"])
         headers = dict(line.split(": ", 1) for line in lines if ": " in line)
         sent = {name: value for name, value in headers.items() if name.lower() not in _DROPPED}
         if index["authorization"]:
@@ -120,6 +118,13 @@ class Proxy:
         with server:
             connection.request(method, path, headers={**sent, "Accept-Encoding": "identity", "Connection": "close"})
             _pass_on(client, connection.getresponse(), index, with_body=method == "GET")
+
+    def _context(self) -> ssl.SSLContext:
+        """The image's certificates and the operator's: naming a file at once would leave the former out."""
+        context = ssl.create_default_context()
+        if self._trust:
+            context.load_verify_locations(self._trust)
+        return context
 
     def _note(self, refused: str) -> None:
         with open(self._log, "a", encoding="utf-8") as log:  # noqa: PTH123 - no more imports than needed
