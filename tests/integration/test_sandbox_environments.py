@@ -55,6 +55,9 @@ async def test_an_installation_that_fails_or_writes_too_much_leaves_nothing(
     async with aclosing(DockerSandbox(small)) as box:
         with pytest.raises(InstallFailed, match="said why"):
             await box.prepare(writes(f"echo said why {run_id}; exit 1"), run_id=run_id, network=True)
+        with pytest.raises(InstallFailed, match="not-there") as absent:
+            await box.prepare(writes(f": {run_id}; not-there"), run_id=run_id, network=True)
+        assert "SANDBOX_IMAGE" in absent.value.what_to_do
         fill = f": {run_id}; dd if=/dev/zero of=/kept/full bs=1M count=100; sleep 15"
         with pytest.raises(InstallFailed, match="more than"):
             await box.prepare(writes(fill), run_id=run_id, network=True)

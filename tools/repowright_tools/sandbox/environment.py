@@ -48,6 +48,9 @@ those that they know."""
 _INPUT_BYTES = 32 * MIB
 _MEASURE_S = 2.0
 _TRUST_S = 20.0
+_NOT_FOUND = 127
+"""What a shell says of a program that it does not find (POSIX, 2.8.2)."""
+_NO_SUCH_PROGRAM = "The image lacks the program that the output names: give an image that has it as SANDBOX_IMAGE."
 
 
 async def find_environment(engine: Engine, key: str) -> str | None:
@@ -163,7 +166,9 @@ async def _run(box: Box, command: Sequence[str], variables: Mapping[str, str], l
         raise InstallFailed(f"the dependencies were not installed within {box.policy.install_timeout_s:g} s")
     if ran.exit_code != 0:
         said = redact(ran.output.text().strip())[-2000:]
-        raise InstallFailed(f"installing the dependencies failed (exit code {ran.exit_code}): {said}")
+        advice = _NO_SUCH_PROGRAM if ran.exit_code == _NOT_FOUND else None
+        message = f"installing the dependencies failed (exit code {ran.exit_code}): {said}"
+        raise InstallFailed(message, what_to_do=advice)
 
 
 async def _watch(box: Box, too_much: anyio.Event, scope: anyio.CancelScope) -> None:
