@@ -260,7 +260,8 @@ async def test_an_image_whose_volume_would_be_on_the_hosts_disk_is_not_run(
 
 async def test_tests_wait_for_a_service_until_it_listens_and_is_well(beside: Beside, image: str, run_id: str) -> None:
     slow = "import time, threading; threading.Timer(1, lambda: open('/tmp/well', 'w')).start()"
-    service = obeying(image, first=slow, healthcheck=("test", "-e", "/tmp/well"))
+    check = ("sh", "-c", "test -e $SIGN")
+    service = obeying(image, first=slow, healthcheck=check, environment={"SIGN": "/tmp/well"})
     outcome = await beside({"obeying": service}).execute(Execution(run_id, ASKING, asked("ls /tmp"), 20))
     assert outcome.output == "well\n"
 
@@ -283,12 +284,16 @@ async def test_a_service_that_says_a_lot_is_read_and_holds_nobody_up(beside: Bes
             {"command": ("sh", "-c", "printf 'no \\033[31mconfiguration'; exit 3")},
             "exit code 3 and said: no configuration",
         ),
+        (
+            {"command": ("sh", "-c", "echo wrong: $PASSWORD; exit 3"), "environment": {"PASSWORD": "word-of-mine"}},
+            "exit code 3 and said: wrong: [hidden]",
+        ),
         ({"command": ("sleep", "60")}, "not ready on port 7000 within 0.5 s"),
         ({"healthcheck": ("false",)}, "not ready on port 7000 within 0.5 s"),
         ({"command": ("no-such-program",)}, "no-such-program"),
         ({"tmpfs": ("/etc/passwd",)}, "could not be started"),
     ],
-    ids=["ends", "does-not-listen", "is-not-well", "has-no-such-program", "cannot-be-made"],
+    ids=["ends", "tells-a-password", "does-not-listen", "is-not-well", "has-no-such-program", "cannot-be-made"],
 )
 async def test_when_a_service_does_not_start_no_test_runs_and_the_reason_is_told(
     sandbox_policy: SandboxPolicy, run_id: str, docker_client: Client, changes: dict[str, Any], said: str

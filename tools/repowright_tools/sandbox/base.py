@@ -164,7 +164,7 @@ class Sandbox(Protocol):
 
     @property
     def services(self) -> str:
-        """What the operator's services are known by; empty when there are none. It tells nothing of their passwords."""
+        """What the operator's services are known by; empty when there are none."""
         ...
 
     async def check(self) -> SandboxHealth:

@@ -83,7 +83,7 @@ def declared_services(text: str) -> dict[str, Service]:
 
 
 def known_by(services: Mapping[str, Service]) -> str:
-    """A digest of a declaration, which tells nothing of its passwords; empty when nothing is declared."""
+    """A digest of a declaration; empty when nothing is declared. Whoever has it can try out weak passwords."""
     if not services:
         return ""
     declared = {name: service.model_dump() for name, service in services.items()}

@@ -34,6 +34,8 @@ _PAUSE_S = 0.05
 _CHECK_S = 10.0
 _KEPT_BYTES = 4096
 """What is kept of a service's output, to say why it did not start or go on."""
+_SHORTEST_SECRET = 4
+"""Characters; what is shorter is in every other word."""
 _LISTENING = "0A"
 """A socket's state in /proc/net/tcp (proc(5); TCP_LISTEN in the kernel's include/net/tcp_states.h)."""
 
@@ -70,8 +72,12 @@ class _Running:
         return "" if state["Running"] else f"ended with exit code {state['ExitCode']}{self.said()}"
 
     def said(self) -> str:
-        last = self.output.text().strip()[-1000:]
-        return f" and said: {last}" if last else ""
+        """Its last words, without what was declared for it: passwords, above all."""
+        last = self.output.text().strip()
+        for value in sorted(self.service.environment.values(), key=len, reverse=True):
+            if len(value) >= _SHORTEST_SECRET:
+                last = last.replace(value, "[hidden]")
+        return f" and said: {last[-1000:]}" if last else ""
 
 
 @dataclass
@@ -125,7 +131,8 @@ async def _is_ready(running: _Running, listening: set[int]) -> bool:
         return False
     if not running.service.healthcheck:
         return True
-    ran = await running.box.run(running.service.healthcheck, folder="/", variables={}, timeout_s=_CHECK_S)
+    check, variables = running.service.healthcheck, running.service.environment
+    ran = await running.box.run(check, folder="/", variables=variables, timeout_s=_CHECK_S)
     return ran.exit_code == 0
 
 
