@@ -1,5 +1,6 @@
 """Changes that hide what they break are never accepted, and honest ones are never refused, with a real engine."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from support.cheats_in_process import CHEATS_IN_PROCESS
 from support.honest_changes import HONEST
 from support.ports import MemoryJournal
 from support.projects import Project
-from support.shop import BASE, Change
+from support.shop import BASE, WRONG, Change
 
 pytestmark = [pytest.mark.docker, pytest.mark.anyio]
 
@@ -95,3 +96,18 @@ async def test_no_honest_change_is_refused(part: int, tmp_path: Path, sandbox: D
     reports = await reports_on(HONEST[part::PARTS], tmp_path, sandbox)
     refused = {name: (report.verdict, report.reason) for name, report in reports.items() if report.verdict != "passed"}
     assert refused == {}
+
+
+_WITHOUT_DISCOUNT = "tests.test_basket.TestBasket.test_empty"
+
+
+async def test_no_script_of_a_change_leaves_out_the_test_that_fails(tmp_path: Path, sandbox: DockerSandbox) -> None:
+    """I02"""
+    project = Project(tmp_path, sandbox)
+    kept = {path: BASE[path] for path in ("shop/__init__.py", "shop/prices.py", "tests/test_basket.py")}
+    whole = json.dumps({"scripts": {"test": "python3 -m unittest tests.test_basket"}})
+    project.start({**kept, "package.json": whole})
+    project.change({"shop/prices.py": WRONG, "package.json": whole.replace("tests.test_basket", _WITHOUT_DISCOUNT)})
+    report = await project.test(command="npm test")
+    assert report.verdict != "passed", report.reason
+    assert "steering_changed" in {entry.kind for entry in report.tamper}

@@ -17,6 +17,7 @@ import pytest
 
 from repowright_tools.git.tree import TreeFile
 from repowright_tools.run_tests_sandboxed.command import test_command as command_for
+from repowright_tools.run_tests_sandboxed.deciding import Deciding
 from repowright_tools.run_tests_sandboxed.languages import language_variables
 from repowright_tools.run_tests_sandboxed.node_modules import collect_links, place_links
 from repowright_tools.sandbox.base import Execution
@@ -39,7 +40,10 @@ async def polyglot(sandbox_policy: SandboxPolicy, docker_client: Client) -> Asyn
     try:
         docker_client.inspect_image(POLYGLOT)
     except ImageNotFound:
-        pytest.skip(f"no image {POLYGLOT} (run `.ci/base-image {POLYGLOT} nodejs golang-go`)")
+        missing = f"no image {POLYGLOT} (run `.ci/base-image {POLYGLOT} nodejs golang-go`)"
+        if os.environ.get("REQUIRE_DOCKER") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
     policy = replace(sandbox_policy, image=POLYGLOT, memory=1024 * 2**20, workspace=512 * 2**20)
     async with aclosing(DockerSandbox(policy)) as box:
         yield box
@@ -48,7 +52,7 @@ async def polyglot(sandbox_policy: SandboxPolicy, docker_client: Client) -> Asyn
 async def outcomes(box: DockerSandbox, command: str, files: Mapping[str, str]) -> tuple[dict[str, str], int | None]:
     """What became of each test, and the exit code."""
     held = {path: dedent(text).encode() for path, text in files.items()}
-    made = command_for(command, None, held, by_caller=True, files=held).single
+    made = command_for(command, None, held, by_caller=True, files=Deciding(held, held)).single
     tree = [TreeFile(path, 0o100644, data) for path, data in held.items()]
     variables = {**language_variables(held), **made.variables}
     done = await box.execute(
@@ -229,6 +233,55 @@ async def test_the_stage_classifies_tests_of_another_language(tmp_path: Path, po
     assert report.verdict == "failed"
     project.change({"calc.js": "exports.add = (a, b) => b + a;\n"})
     assert (await project.test(command="npm test")).verdict == "passed"
+
+
+CALC = {
+    "package.json": '{"scripts": {"test": "node --test"}}',
+    "calc.js": "exports.add = (a, b) => a + b;\n",
+    "calc.test.js": "require('node:test')('adds', () => require('assert').equal(require('./calc.js').add(1, 1), 2));\n",
+}
+WRONG = {"calc.js": "exports.add = (a, b) => a - b;\n"}
+FAKE_NODE = """#!/bin/sh
+test -e /.dockerenv || exit 99
+for file in /work/out/*; do : >"$file"; done
+for name in calc new; do
+  printf '{"type":"pass","name":"adds","nesting":0,"file":"/work/repo/%s.test.js"}\\n' $name
+done >/work/out/node.jsonl
+"""
+
+
+@pytest.mark.parametrize("where", ["node_modules", "tools"])
+async def test_no_change_brings_its_own_runner_among_installed_packages(
+    where: str, tmp_path: Path, polyglot: DockerSandbox
+) -> None:
+    """I02"""
+    project = Project(tmp_path, polyglot)
+    project.start(CALC)
+    project.change({**WRONG, "new.test.js": CALC["calc.test.js"], f"{where}/.bin/node": FAKE_NODE})
+    (project.root / where / ".bin/node").chmod(0o755)
+    if where != "node_modules":
+        (project.root / "node_modules").symlink_to(where)
+    report = await project.test(command="npm test")
+    assert report.verdict != "passed", report.reason
+    assert {entry.id: entry.outcome for entry in report.tests} == {
+        "calc.test.js::adds": "failed",
+        "new.test.js::adds": "failed",
+    }
+    path = "node_modules/.bin/node" if where == "node_modules" else None
+    assert path is None or ("steering_changed", path) in {(entry.kind, entry.path) for entry in report.tamper}
+
+
+async def test_what_failed_on_the_base_too_may_have_failed_for_the_changes_dependencies(
+    tmp_path: Path, polyglot: DockerSandbox
+) -> None:
+    project = Project(tmp_path, polyglot)
+    uses = "const a = require('a'); " + CALC["calc.test.js"]
+    needs = '{"scripts": {"test": "node --test"}, "dependencies": {"a": "1.0.0"}}'
+    project.start({**CALC, "package.json": needs, "calc.test.js": uses})
+    project.change({"package.json": CALC["package.json"]})
+    report = await project.test(command="npm test")
+    assert {entry.class_ for entry in report.tests} == {"pre_existing"}
+    assert "tested with the change's dependencies, which differ from its own" in report.reason
 
 
 async def test_installed_packages_are_linked_into_a_tree_and_its_own_packages_to_themselves(

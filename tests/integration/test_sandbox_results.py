@@ -123,6 +123,13 @@ async def test_a_result_that_is_no_plain_file_is_not_taken(sandbox: DockerSandbo
     assert dict(outcome.files) == {}
 
 
+async def test_results_are_bounded_together_however_many_there_are(sandbox: DockerSandbox, run_id: str) -> None:
+    names = [f"report-{number}" for number in range(4)]
+    command = f"cd /work/out && truncate -s 10m {names[0]} {names[1]} && echo small | tee {names[2]} >{names[3]}"
+    outcome = await sandbox.execute(Execution(run_id, [], command, 10, collect=names))
+    assert list(outcome.files) == [names[0], names[2], names[3]]
+
+
 async def test_a_result_inside_a_folder_that_is_a_link_is_the_boxes_own(sandbox: DockerSandbox, run_id: str) -> None:
     """The engine resolves links inside the box: a linked folder cannot lead to a file of the host."""
     command = "rmdir /work/out && ln -s /etc /work/out && cat /etc/hostname"

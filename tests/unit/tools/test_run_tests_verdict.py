@@ -126,6 +126,18 @@ def test_a_command_that_fails_although_every_test_passes_is_mentioned() -> None:
     assert "exit code 1" in reason
 
 
+def test_a_command_that_fails_newly_is_no_pass_although_no_test_fails() -> None:
+    odd = run(cases(a="passed"), exit_code=1)
+    found, reason = verdict([odd], run(cases(a="passed")))
+    assert found == "failed"
+    assert "exit code 1, and on the base with 0" in reason
+    assert verdict([run(cases(a="passed")), odd], run(cases(a="passed")))[0] == "failed"
+    assert verdict([odd], run(None, exit_code=1))[0] == "failed"
+    found, reason = verdict([odd], run(cases(a="passed"), exit_code=1))
+    assert found == "passed"  # a threshold that the base does not reach either
+    assert "as on the base" in reason
+
+
 def unread(*files: str) -> list[Case]:
     """What pytest reports of files that it cannot import."""
     message = (

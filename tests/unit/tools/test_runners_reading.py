@@ -2,12 +2,14 @@
 
 import io
 import json
+import random
 import tarfile
 import time
 from typing import Any
 
 import pytest
 
+from repowright_tools.run_tests_sandboxed.junit import read_junit
 from repowright_tools.run_tests_sandboxed.models import Case
 from repowright_tools.run_tests_sandboxed.runners.base import Cases
 from repowright_tools.run_tests_sandboxed.runners.cargo import read_cargo
@@ -152,6 +154,37 @@ def test_jest_and_vitest_name_tests_by_file_suites_and_title() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "tests", "expected"),
+    [
+        ("failed", "afterAll: said why", ["passed"], "error"),
+        ("passed", "said why", ["passed"], "error"),
+        ("failed", "a test failed", ["failed"], None),
+        ("failed", "a test failed\n\n  Test suite failed to run\n", ["failed"], "error"),
+        ("passed", "", ["passed"], None),
+        ("failed", "SyntaxError", [], "error"),
+    ],
+)
+def test_a_file_that_fails_beside_its_tests_is_an_error(
+    status: str, message: str, tests: list[str], expected: str | None
+) -> None:
+    told = [{"title": str(number), "status": one} for number, one in enumerate(tests)]
+    suite = {"name": "/work/repo/a.js", "status": status, "message": message, "assertionResults": told}
+    assert outcomes(read_jest(json.dumps({"testResults": [suite]}).encode())).get("a.js") == expected
+
+
+def test_a_mocha_test_among_the_failures_has_failed_whatever_it_threw() -> None:
+    bare: dict[str, Any] = {"fullTitle": "a", "err": {}}
+    said: dict[str, Any] = {"fullTitle": "a", "err": {"message": "said why"}}
+    for tests, failures, expected in (
+        ([bare], [bare], {"a": "failed"}),
+        ([bare, said], [said], {"a": "passed", "a #2": "failed"}),
+        ([bare, said], [bare, said], {"a": "failed", "a #2": "failed"}),
+        ([bare], [bare, bare], {"a": "failed", "a #2": "error"}),
+    ):
+        assert outcomes(read_mocha(json.dumps({"tests": tests, "failures": failures}).encode())) == expected
+
+
 def test_mocha_names_tests_by_file_and_title() -> None:
     assert outcomes(read_mocha(json.dumps(MOCHA).encode())) == {
         "test/calc.js::calc adds": "passed",
@@ -232,22 +265,110 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_hostile_code_writes_never_breaks_a_reader(data: bytes) -> None:
-    started = time.monotonic()
-    for cases in (
+def all_cases(data: bytes) -> list[Case]:
+    """What every reader makes of the same bytes."""
+    found = (
         read_cargo(data),
         read_go(data),
         read_node(data, []),
         read_jest(data),
         read_mocha(data),
-        read_reports(data, []),
+        read_reports(archive((entry("TEST-A.xml"), data)), []),
+        read_junit(data, []),
         read_unittest(data, []),
-    ):
-        for case in cases or []:
-            assert 0 <= case.duration_s <= 86_400
-            json.dumps(case.model_dump()).encode()
+    )
+    return [case for cases in found for case in cases or []]
+
+
+def all_safe(cases: list[Case]) -> bool:
+    return all(0 <= case.duration_s <= 86_400 and len(case.id) <= 500 and case.model_dump_json() for case in cases)
+
+
+@pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_hostile_code_writes_never_breaks_a_reader(data: bytes) -> None:
+    started = time.monotonic()
+    assert all_safe(all_cases(data))
     assert time.monotonic() - started < QUICK_S
+
+
+ATOMS = [
+    "0",
+    "-1",
+    "1e999",
+    "NaN",
+    "-Infinity",
+    "1" + "0" * 400,
+    "1" * 5_000,
+    '"\\ud800"',
+    '"\\udfffx"',
+    '"x"',
+    '"passed"',
+    "null",
+    "true",
+    "[]",
+    "{}",
+    '["\\ud800"]',
+    '{"stack": "\\udc00"}',
+    "[" * 900 + "]" * 900,
+    '{"a":' * 400 + "1" + "}" * 400,
+]
+SHAPES = [
+    '{"Action": %s, "Package": %s, "Test": %s, "Elapsed": %s, "Output": %s}',
+    '{"Action": "fail", "Package": %s, "Test": %s, "Elapsed": %s, "Output": %s, "x": %s}',
+    '{"type": "fail", "nesting": 0, "name": %s, "file": %s, "ms": %s, "message": %s, "suite": %s}',
+    '{"type": %s, "nesting": %s, "name": %s, "ms": %s, "skip": %s}',
+    '{"testResults": [{"name": %s, "assertionResults": [{"title": %s, "status": %s, "duration": %s}]}], "x": %s}',
+    '{"testResults": [{"assertionResults": [{"failureMessages": [%s, %s], "ancestorTitles": %s}, %s]}], "x": %s}',
+    '{"testResults": [{"name": %s, "status": "failed", "message": %s, "assertionResults": [{"title": %s}, %s, %s]}]}',
+    '{"tests": [{"fullTitle": %s, "file": %s, "duration": %s, "err": %s}], "pending": %s}',
+    '{"tests": %s, "failures": [{"fullTitle": %s, "err": {"stack": %s, "message": %s}}, %s]}',
+    "[%s, %s, %s, %s, %s]",
+    '[%s, "failed", 1.5, %s]\n[%s, %s, %s]',
+    '<testsuite><testcase classname="A" name="t" time=%s><failure message=%s>%s %s %s</failure></testcase></testsuite>',
+    "     Running %s (x)\nrunning %s tests\ntest %s ... ok <%s>\ntest a ... ok <9999999999999.9s>\n%s",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=range(len(SHAPES)))
+def test_no_value_at_any_place_breaks_a_reader(shape: str) -> None:
+    pick = random.Random(shape)
+    for _ in range(150):
+        data = (shape % tuple(pick.choice(ATOMS) for _ in range(shape.count("%s")))).encode()
+        assert all_safe(all_cases(data)), data
+
+
+def test_half_a_character_leaves_the_rest_of_a_name_and_a_message() -> None:
+    told = {"title": "a\ud800b", "status": "failed", "failureMessages": ["said \udfff why"], "duration": 10**400}
+    [case] = read_jest(json.dumps({"testResults": [{"name": "a.js", "assertionResults": [told]}]}).encode()) or []
+    assert (case.id, case.message, case.duration_s) == ("a.js::a?b", "said ? why", 0.0)
+
+
+class Counted(dict[str, Case]):
+    """Counts how often it is asked for a name."""
+
+    asked = 0
+
+    def __contains__(self, name: object) -> bool:
+        self.asked += 1
+        return super().__contains__(name)
+
+
+@pytest.mark.parametrize("start", [0, 490, 497, 600])
+def test_names_that_differ_only_where_they_are_cut_take_no_more_than_others(start: int) -> None:
+    cases = Cases()
+    cases._found = looked_up = Counted()  # pyright: ignore[reportPrivateUsage] - what is counted
+    for number in range(2_000):
+        cases.add_apart("x" * start + str(number), "passed")
+    assert len(cases.all()) == 2_000
+    assert all(len(case.id) <= 500 for case in cases.all())
+    assert looked_up.asked < 3 * 2_000
+
+
+def test_more_tests_than_are_read_are_an_error() -> None:
+    cases = Cases()
+    for number in range(100_001):
+        cases.add(str(number), "passed")
+    assert [case.outcome for case in cases.all()[-2:]] == ["passed", "error"]
 
 
 def test_results_are_bounded_and_free_of_secrets_and_terminal_sequences() -> None:

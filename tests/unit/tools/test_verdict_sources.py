@@ -44,6 +44,11 @@ def content(files: object) -> dict[str, str]:
             "x.pth",
             "pytest/__init__.py",
         ),
+        *(".mocharc.yaml", "web/.mocharc.jsonc", "vite.config.mts", "vitest.config.ts", "vitest.workspace.json"),
+        *("jest.config.json", ".c8rc.json", ".nycrc.yml", "nyc.config.js", "babel.config.js", ".babelrc.cjs", ".swcrc"),
+        *("tsconfig.test.json", "karma.conf.js", "playwright.config.ts", ".npmrc", ".yarnrc.yml", ".cargo/config.toml"),
+        *("x/.cargo/config", ".mvn/jvm.config", "mvnw", ".yarn/releases/yarn-4.cjs", "Makefile", "justfile"),
+        *("node_modules", "node_modules/.bin/mocha", "packages/a/node_modules/b/index.js"),
         *("src/unittest.py", "tests/data/expected.json", "a/test_b.py", "b_test.go", "c.spec.ts", "src/FooTest.java"),
     ],
 )
@@ -51,7 +56,10 @@ def test_tests_their_data_and_what_steers_them_are_not_the_changes_to_decide(pat
     assert is_protected(path)
 
 
-@pytest.mark.parametrize("path", ["shop/prices.py", "testing/helpers.py", "src/contest.py", "latest.py", "docs/x.md"])
+@pytest.mark.parametrize(
+    "path",
+    ["shop/prices.py", "testing/helpers.py", "src/contest.py", "latest.py", "docs/x.md", "vite.ts", "src/mocharc.js"],
+)
 def test_other_files_are(path: str) -> None:
     assert not is_protected(path)
 

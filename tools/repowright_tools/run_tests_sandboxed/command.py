@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from repowright_tools.errors import InvalidArguments
+from repowright_tools.run_tests_sandboxed.deciding import Deciding
 from repowright_tools.run_tests_sandboxed.runners.base import Reporting
 from repowright_tools.run_tests_sandboxed.runners.declared import (
     PYTEST_OPTIONS,
@@ -24,12 +25,12 @@ __all__ = ["REPORT", "REPORT_VARIABLES", "TestCommand", "check_arguments", "test
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _LIKE_UNITTEST = ["-o", "python_files=test*.py"]
-
-
 _QUOTED = 120
+_NEW = "scripts or packages of the change, which the base has not, are run as well"
+_NEW_LEFT_OUT = "scripts or packages of the change, which the base has not, are not run"
 _UNKNOWN = (
-    "it starts no runner that is known here, so single tests are read from JUnit XML alone: let it write that to"
-    " $JUNIT_OUTPUT, or give a `command` that starts the runner itself"
+    "it starts no runner that is known here, or too many at once, so single tests are read from JUnit XML alone: let it"
+    " write that to $JUNIT_OUTPUT, or give a `command` that starts the runner itself"
 )
 
 
@@ -73,7 +74,7 @@ def test_command(
     paths: Collection[str],
     *,
     by_caller: bool,
-    files: Mapping[str, bytes] | None = None,  # noqa: PT028 - this is no test, it makes them run
+    files: Deciding | None = None,  # noqa: PT028 - this is no test, it makes them run
 ) -> TestCommand:
     """What runs `command` on the tests that `selector` names.
 
@@ -82,7 +83,7 @@ def test_command(
         selector: see `read_selector`; None for all tests.
         paths: the files of the repository.
         by_caller: the command is the caller's, not the repository's own.
-        files: what the files hold, as far as they say which runner a command starts; see `reporting`.
+        files: what says which runner a command starts.
 
     Raises:
         InvalidArguments: a selector for a command that is not pytest, or one that cannot be read.
@@ -96,15 +97,28 @@ def test_command(
     if words is None:
         if selector is not None:
             raise _unselectable()
-        found = reporting(command, files or {})
-        if found.collect == (REPORT,):
-            remarks.append(_UNKNOWN)
-        return TestCommand(found.line, reports=False, remarks=tuple(remarks), reporting=found)
+        found, more = _found(command, files or Deciding({}, {}))
+        return TestCommand(found.line, reports=False, remarks=(*remarks, *more), reporting=found)
     if words[:2] == _LIKE_UNITTEST:
         remarks.append("pytest ran the tests in place of unittest")
     chosen = [] if selector is None else selection(selector, paths)
     line = shlex.join(["python3", "-m", "pytest", *words, *PYTEST_OPTIONS.split(), *chosen])
     return TestCommand(line, reports=True, selects=selector is not None, remarks=tuple(remarks))
+
+
+def _found(command: str, files: Deciding) -> tuple[Reporting, list[str]]:
+    """How a command that is not pytest reports, and what is to be said of it.
+
+    What only the change has is run too where that is understood, after what the base has.
+    """
+    base, whole = reporting(command, files.known), reporting(command, files.extended)
+    found = whole if whole.known else base
+    remarks = [_quoted(doubt).strip("`") for doubt in found.doubts]
+    if base.reporting.line != whole.reporting.line:
+        remarks.append(_NEW if whole.known else _NEW_LEFT_OUT)
+    if not found.known and found.reporting.collect == (REPORT,):
+        remarks.append(_UNKNOWN)
+    return found.reporting, remarks
 
 
 def _unselectable() -> InvalidArguments:

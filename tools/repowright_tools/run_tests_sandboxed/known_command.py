@@ -54,13 +54,14 @@ async def known_command(ctx: StageContext, sources: Sources, owned: Collection[s
     """
     before = await in_thread(_first, sources.base_data)
     after = before if sources.base_data == sources.candidate_data else await in_thread(_first, sources.candidate_data)
-    if before is not None and after is not None and before.command != after.command:
+    if before is not None:
+        if after is None or before.command == after.command:
+            return Known(before.command)
         path = after.evidence.path
         return Known(after.command) if path in owned else Known(before.command, path)
     index = await ctx.index.open(sources.root)
-    found = index.commands().get("test", [])
-    if found or before is not None:
-        return Known(found[0].command if found else before.command if before else "")
+    if found := index.commands().get("test", []):
+        return Known(found[0].command)
     if await in_thread(_has_pytest_files, sources.candidate_data):
         return Known("python -m pytest")
     raise CommandUnknown("no test command was found in the repository")

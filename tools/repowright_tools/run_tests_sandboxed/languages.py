@@ -1,7 +1,8 @@
 """Environments of projects that are not Python: what is installed from their lock files, and how it is found again.
 
-An installation sees manifests and lock files alone, never the project's code, and the project's own scripts are taken
-out of them: they would run with network. What it makes lies in `FOLDER` of the image, which is read-only in the box.
+An installation sees manifests and lock files alone, never the files beside them, and the scripts of `package.json` are
+taken out: they would run with network. The manifests of Maven and Gradle are code themselves (see `manifests`), and
+dependencies run scripts of their own. What it makes lies in `FOLDER` of the image, which is read-only in the box.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repowright_tools.run_tests_sandboxed.manifests import held_manifests, javascript_tool
+from repowright_tools.run_tests_sandboxed.manifests import held_manifests
 from repowright_tools.run_tests_sandboxed.node_modules import collect_links, place_links
+from repowright_tools.run_tests_sandboxed.package_managers import javascript_command
 from repowright_tools.sandbox.base import INPUTS, REPOSITORY, EnvironmentSpec
 
 FOLDER = "/deps"
@@ -113,7 +115,10 @@ def find_language(paths: Sequence[str] | Mapping[str, bytes]) -> Language | None
 
 
 def language_spec(files: Mapping[str, bytes]) -> EnvironmentSpec | None:
-    """How the dependencies of a project that is not Python are installed; None when it has none to install."""
+    """How the dependencies of a project that is not Python are installed; None when it has none to install.
+
+    Raises InstallFailed: see `held_manifests`.
+    """
     language = find_language(files)
     if language is None or language.command == ":":
         return None
@@ -121,8 +126,7 @@ def language_spec(files: Mapping[str, bytes]) -> EnvironmentSpec | None:
     held = held_manifests(language.name, named)
     if held is None:
         return None
-    tool = javascript_tool(language.name, named)
-    command = language.command if tool is None else f"{tool}{language.command.removeprefix(language.name)}"
+    command = javascript_command(language.name, language.command, named)
     install = ["sh", "-c", f"cp -R {INPUTS}/. {FOLDER}/ && cd {FOLDER} && {command}"]
     return EnvironmentSpec(
         files=held,

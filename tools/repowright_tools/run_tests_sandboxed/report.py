@@ -57,7 +57,7 @@ def make_report(sandbox: Sandbox, setup: Setup, sources: Sources, tree: Judged, 
     tests = classify(runs, before, same_tree=seen.same_tree, answers=seen.answers)
     judgement = judge(seen.runs, seen.baselines[0] if seen.baselines else None, tests, setup.command)
     judgement, tamper = _with_tampering(judgement, tests, sources, tree, seen, before)
-    notes = [judgement.reason, *_undecided(seen, tests), *_restored(sources, tree)]
+    notes = [judgement.reason, *_undecided(seen, tests), *_blamable(setup, tests), *_restored(sources, tree)]
     watched = list(seen.runs) if setup.command.reports else []
     return TestReport(
         verdict=judgement.verdict,
@@ -120,6 +120,15 @@ def _undecided(seen: Evidence, tests: Sequence[TestOutcome]) -> list[str]:
     failing = {test.id for test in tests if test.class_ in ("new_failure", "fixed")}
     left = [name for name in names if name in failing]
     return [f"not known whether flaky: {named(left)}"] if left else []
+
+
+def _blamable(setup: Setup, tests: Sequence[TestOutcome]) -> list[str]:
+    """That what failed before may have failed because of the change: the base has no environment of its own."""
+    names = [test.id for test in tests if test.class_ == "pre_existing"]
+    if not names or not setup.changes_dependencies:
+        return []
+    why = "the base was tested with the change's dependencies, which differ from its own"
+    return [f"{why}, so what failed before may have failed because of them: {named(names)}"]
 
 
 def _restored(sources: Sources, tree: Judged) -> list[str]:

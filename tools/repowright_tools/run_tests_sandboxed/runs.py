@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from repowright_tools.errors import InstallFailed
 from repowright_tools.git.tree import TreeFile
 from repowright_tools.run_tests_sandboxed.command import TestCommand
 from repowright_tools.run_tests_sandboxed.environment import METADATA, environment_spec, import_line, python_variables
 from repowright_tools.run_tests_sandboxed.languages import Language, find_language, language_spec
 from repowright_tools.run_tests_sandboxed.models import Run, RunTestsArguments
+from repowright_tools.run_tests_sandboxed.node_modules import with_packages_of
 from repowright_tools.run_tests_sandboxed.python_project import (
     PythonProject,
     metadata_requirements,
@@ -20,7 +22,7 @@ from repowright_tools.run_tests_sandboxed.record import read_record
 from repowright_tools.run_tests_sandboxed.sources import Sources, digest
 from repowright_tools.run_tests_sandboxed.supervised import RECORD, Selected, Supervision, supervised_line
 from repowright_tools.run_tests_sandboxed.test_files import is_part_of_pytest
-from repowright_tools.sandbox.base import Execution, ExecutionOutcome, Prepared
+from repowright_tools.sandbox.base import EnvironmentSpec, Execution, ExecutionOutcome, Prepared
 from repowright_tools.secrets import redact
 from repowright_tools.stage import Json, StageContext
 from repowright_tools.threads import in_thread
@@ -37,6 +39,8 @@ class Setup:
     Attributes:
         supervises: whether pytest runs under our supervisor. Not where pytest is made of the project: it would have
             loaded the copy it came with before the project's own.
+        base: the tree of the base, whose committed packages are in every tree.
+        changes_dependencies: the image, which the base is tested in as well, is not the one that the base asks for.
     """
 
     command: TestCommand
@@ -45,6 +49,8 @@ class Setup:
     timeout_s: float
     language: Language | None
     supervises: bool
+    base: Sequence[TreeFile] = ()
+    changes_dependencies: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,20 +79,34 @@ async def set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, c
     foreign = command.single.foreign and language is not None
     project = None if foreign else await in_thread(read_python_project, files)
     timeout_s = min(args.timeout_s, ctx.sandbox.limits.timeout_s)
+    differs = await in_thread(_changes_dependencies, sources.base_data, files, foreign)
     health = await ctx.sandbox.check()
     image = Prepared(health.image, health.image_digest, cached=True)
     network = args.setup_network
     if project is None:
         other = language_spec(files)
         made = None if other is None else await ctx.sandbox.prepare(other, run_id=ctx.run_id, network=network)
-        return Setup(command, None, made or image, timeout_s, language, supervises)
+        return Setup(command, None, made or image, timeout_s, language, supervises, sources.base, differs)
     prepared = await ctx.sandbox.prepare(environment_spec(project), run_id=ctx.run_id, network=network)
     if project.is_dynamic and prepared is not None:
         more = await _metadata_requirements(ctx, project, prepared.digest, sources.candidate)
         if more:
             spec = environment_spec(project, more)
             prepared = await ctx.sandbox.prepare(spec, run_id=ctx.run_id, network=network) or prepared
-    return Setup(command, project, prepared or image, timeout_s, None, supervises)
+    return Setup(command, project, prepared or image, timeout_s, None, supervises, sources.base, differs)
+
+
+def _changes_dependencies(base: Mapping[str, bytes], candidate: Mapping[str, bytes], foreign: bool) -> bool:
+    """Whether the environment of the candidate is another one than the base's own would be."""
+
+    def spec(files: Mapping[str, bytes]) -> EnvironmentSpec | None:
+        project = None if foreign else read_python_project(files)
+        return language_spec(files) if project is None else environment_spec(project)
+
+    try:
+        return spec(base) != spec(candidate) or base.get("setup.py") != candidate.get("setup.py")
+    except InstallFailed:
+        return True  # what is wrong with the candidate is said when it is installed
 
 
 async def _metadata_requirements(
@@ -115,16 +135,17 @@ async def _metadata_requirements(
 
 async def run_tests(ctx: StageContext, setup: Setup, step: str, tested: Tested) -> Run:
     """One execution of the tests on a tree, or what the journal remembers of it."""
-    paths = {file.path for file in tested.files}
+    files = await in_thread(with_packages_of, setup.base, tested.files)
+    paths = {file.path for file in files}
     line = _supervised(setup, tested)
 
     async def execute() -> Json:
-        outcome = await ctx.sandbox.execute(_execution(ctx, setup, tested.files, paths, line))
+        outcome = await ctx.sandbox.execute(_execution(ctx, setup, files, paths, line))
         run = await in_thread(_observed, outcome, paths, setup.command if line is None else None)
         return run.model_dump(mode="json")
 
     inputs = {
-        "files": await in_thread(digest, tested.files),
+        "files": await in_thread(digest, files),
         "command": line or setup.command.single.line,
         "image": setup.image.digest,
         "timeout_s": setup.timeout_s,

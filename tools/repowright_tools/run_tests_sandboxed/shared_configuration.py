@@ -10,7 +10,7 @@ from typing import Any, cast
 
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _TOML = re.compile(r"tool\.(?:pytest|coverage)(?:\..*)?|project\.entry-points\.[\"']?pytest11[\"']?")
-_PACKAGE_KEYS = ("scripts", "jest", "vitest", "mocha", "ava", "c8", "nyc")
+_PACKAGE_KEYS = ("scripts", "jest", "vitest", "mocha", "ava", "tap", "c8", "nyc", "babel")
 _INI = re.compile(r"pytest|tool:pytest|coverage:.*")
 
 

@@ -9,7 +9,13 @@ from repowright_tools.run_tests_sandboxed.classify import Merged
 from repowright_tools.run_tests_sandboxed.judged import Judged
 from repowright_tools.run_tests_sandboxed.models import Case, Contradiction, Run
 from repowright_tools.run_tests_sandboxed.suspicious import suspicions
-from repowright_tools.run_tests_sandboxed.test_files import is_compiled, is_protected, is_steering, is_test_file
+from repowright_tools.run_tests_sandboxed.test_files import (
+    is_compiled,
+    is_installed,
+    is_protected,
+    is_steering,
+    is_test_file,
+)
 from repowright_tools.run_tests_sandboxed.weakened import weakenings
 
 Files = Mapping[str, bytes]
@@ -31,6 +37,9 @@ def findings(base: Files, candidate: Files, judged: Judged) -> tuple[list[Tamper
             continue
         if is_compiled(path):
             found.append(Tamper(kind="compiled_file", path=path, detail="could stand for a source; is left out"))
+        elif is_installed(path):
+            detail = "lies where installed packages do, which the base decides"
+            found.append(Tamper(kind="steering_changed", path=path, detail=detail))
         elif path in judged.restored and not is_test_file(path):
             detail = "differs from the base, which decides in its place"
             found.append(Tamper(kind="steering_changed", path=path, detail=detail))

@@ -5,24 +5,26 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
+from fnmatch import translate
 
-_STEERING = {
+_STEERING = (
+    # Python
     *("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", ".coveragerc"),
-    *("sitecustomize.py", "usercustomize.py", "noxfile.py"),
-    *(
-        "Makefile",
-        "makefile",
-        "GNUmakefile",
-        "justfile",
-        ".mocharc.json",
-        ".mocharc.js",
-        ".mocharc.cjs",
-        ".mocharc.yml",
-    ),
-}
+    *("sitecustomize.py", "usercustomize.py", "noxfile.py", "*.pth"),
+    # what starts a runner
+    *("[Mm]akefile", "GNUmakefile", "[Jj]ustfile", ".justfile", "Taskfile*.y*ml", "mvnw", "gradlew"),
+    # JavaScript: runners, what measures coverage, and what rewrites or loads modules for them
+    *(f"{name}.{ending}" for name in ("jest", "vitest", "karma", "playwright") for ending in ("config.*", "conf.*")),
+    *(f"{name}.config.*" for name in ("vite", "ava", "nyc", "babel", "cypress", "web-test-runner", "wtr")),
+    *("vitest.workspace.*", "jest.preset.*", ".mocharc*", "mocha.opts", "jasmine.json", ".taprc", ".c8rc*", ".nycrc*"),
+    *(".babelrc*", ".swcrc*", "tsconfig*.json"),
+    # JavaScript: package managers, which can be told to start scripts in another shell, or another copy of themselves
+    *(".npmrc", ".yarnrc*", ".pnp.*", ".pnpmfile.*", "pnpm-workspace.yaml"),
+)
+"""Names of files, as patterns of `fnmatch`, that a runner reads by itself, or what starts one."""
+_STEERING_PATHS = ("*.cargo/config*", "*.config/nextest.toml", "*.mvn/*", "*.yarn/releases/*", "*.yarn/plugins/*")
 SHARED = ("pyproject.toml", "setup.cfg", "tox.ini", "package.json")
 """Files of which only some sections are about tests."""
-_SCRIPTED = re.compile(r"(?:jest|vitest|karma|playwright)\.conf(?:ig)?\.[cm]?[jt]s(?:on)?")
 _FOLDERS = {"tests", "test", "__tests__"}
 _TEST_NAME = re.compile(
     r"(?:test_.*|.*_test)\.\w+|test\.py|tests\.py|.*\.(?:test|spec)\.[cm]?[jt]sx?|(?:.*(?:Test|Tests|IT)|Test.*)\.(?:java|kt)"
@@ -32,6 +34,8 @@ _MODULE = re.compile(r"(?:src/)?(?P<name>[^/]+?)(?:/__init__)?\.py")
 _POINTS = re.compile(r"\.(?:egg|dist)-info/entry_points\.txt$")
 _PYTEST = {"pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"}
 _RUNNER = (sys.stdlib_module_names - {"test"}) | _PYTEST
+_STEERS_BY_NAME = re.compile("|".join(map(translate, _STEERING)))
+_STEERS_BY_PATH = re.compile("|".join(map(translate, _STEERING_PATHS)))
 
 
 def is_steering(path: str) -> bool:
@@ -39,10 +43,9 @@ def is_steering(path: str) -> bool:
     name = posixpath.basename(path)
     module = _MODULE.fullmatch(path)
     return (
-        name in _STEERING
+        _STEERS_BY_NAME.match(name) is not None
+        or _STEERS_BY_PATH.match(path) is not None
         or _POINTS.search(path) is not None
-        or name.endswith(".pth")
-        or _SCRIPTED.fullmatch(name) is not None
         or (module is not None and module["name"] in _RUNNER)
     )
 
@@ -69,6 +72,14 @@ def is_compiled(path: str) -> bool:
     return path.endswith((".pyc", ".pyo")) or "__pycache__" in path.split("/")
 
 
+def is_installed(path: str) -> bool:
+    """Whether the file lies where packages are installed, or stands in their place: it would be taken for one.
+
+    No plan can own it: a runner is found there before any other.
+    """
+    return "node_modules" in path.split("/")
+
+
 def is_protected(path: str) -> bool:
     """Whether the base's version of the file decides, unless the plan owns it."""
-    return is_steering(path) or is_test_file(path)
+    return is_steering(path) or is_test_file(path) or is_installed(path)

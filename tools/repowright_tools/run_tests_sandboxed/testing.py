@@ -14,7 +14,8 @@ from repowright_tools.events import ProgressEvent, TaskEvent
 from repowright_tools.models import TestReport
 from repowright_tools.run_tests_sandboxed.changed_lines import changed_statements
 from repowright_tools.run_tests_sandboxed.classify import Merged, classify, merge
-from repowright_tools.run_tests_sandboxed.command import test_command
+from repowright_tools.run_tests_sandboxed.command import TestCommand, test_command
+from repowright_tools.run_tests_sandboxed.deciding import deciding_files
 from repowright_tools.run_tests_sandboxed.judged import Judged, judged_tree, owned_paths
 from repowright_tools.run_tests_sandboxed.known_command import Known, known_command
 from repowright_tools.run_tests_sandboxed.models import Case, Run, RunTestsArguments
@@ -85,8 +86,7 @@ async def test_change(ctx: StageContext, args: RunTestsArguments) -> TestReport:
     sources = await find_sources(ctx, args)
     owned = owned_paths(ctx.results)
     known = Known(args.command) if args.command else await known_command(ctx, sources, owned)
-    paths, files = {file.path for file in sources.candidate}, sources.candidate_data
-    command = test_command(known.line, args.selector, paths, by_caller=bool(args.command), files=files)
+    command = await in_thread(_command, args, known, sources, owned)
     with _phase(ctx, "install"):
         setup = await set_up(ctx, args, sources, command)
     wanted = await in_thread(changed_statements, sources.base_data, sources.candidate_data)
@@ -106,6 +106,12 @@ async def test_change(ctx: StageContext, args: RunTestsArguments) -> TestReport:
     asked = [*suspects.failing, *suspects.mended, *suspects.left_out]
     evidence = Evidence(call.runs, call.baselines, call.merged, answers, asked, wanted, same, known.changed_by)
     return await in_thread(make_report, ctx.sandbox, setup, sources, call.tree, evidence)
+
+
+def _command(args: RunTestsArguments, known: Known, sources: Sources, owned: Collection[str]) -> TestCommand:
+    """What is run on both trees."""
+    files, paths = deciding_files(sources, owned), {file.path for file in sources.candidate}
+    return test_command(known.line, args.selector, paths, by_caller=bool(args.command), files=files)
 
 
 async def _plan(

@@ -106,7 +106,8 @@ def _not_found(run: Run) -> bool:
 def judge(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome], command: TestCommand) -> Judgement:
     """The verdict on usable runs; the first run that is not usable decides alone.
 
-    `failed` exactly when a test is a new failure, or, without a usable baseline, when any test fails.
+    `failed` exactly when a test is a new failure, or, without a usable baseline, when any test fails; and when the
+    command fails newly although no test does.
     """
     known = known_uncollected(baseline, command)
     for run in runs:
@@ -120,6 +121,8 @@ def judge(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome
     if decisive:
         what = "failed newly" if compared else "failed"
         return Judgement("failed", "; ".join([f"{len(decisive)} {what}: {named(decisive)}", *notes]))
+    if (newly := _fails_newly(runs, baseline)) is not None:
+        return Judgement("failed", "; ".join([newly, *notes]))
     if all(test.outcome == "skipped" or test.class_ == "vanished" or test.id in known for test in tests):
         return Judgement("no_tests", "; ".join(["every test was skipped", *notes]))
     said = "no test fails that passed before" if compared else "every test passed"
@@ -167,10 +170,31 @@ def _notes(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcom
         notes.append(f"{len(newly)} passed before and are skipped now: {named(newly)}")
     if baseline is not None and (trouble := broken(baseline, command, uncollected(baseline))) is not None:
         notes.append(f"the base itself could not be tested ({trouble.reason}), so every failure counts as new")
-    odd = [run.exit_code for run in runs if run.exit_code and not any(c.outcome in _BAD for c in run.cases or [])]
-    if odd:
-        notes.append(f"the command itself ended with exit code {odd[0]} (a coverage threshold, for example)")
+    if odd := _odd(runs):
+        before = ", as on the base" if baseline is not None and odd[0] in _odd([baseline]) else ""
+        notes.append(f"the command itself ended with exit code {odd[0]} (a coverage threshold, for example){before}")
     return notes
+
+
+def _odd(runs: Sequence[Run]) -> list[int]:
+    """Exit codes that say of a failure where no test does."""
+    return [run.exit_code for run in runs if run.exit_code and not any(c.outcome in _BAD for c in run.cases or [])]
+
+
+def _fails_newly(runs: Sequence[Run], baseline: Run | None) -> str | None:
+    """Why the command fails by itself although no test does; None when it does not, or the base can have done so too.
+
+    What fails then is nothing that reports: a check behind the tests, or a runner that could not clean up.
+    """
+    if baseline is None:
+        return None
+    before = baseline.exit_code
+    if before and baseline.cases and not _odd([baseline]):
+        return None  # its tests failed: what the command did beside them is not known
+    newly = [code for code in _odd(runs) if code != before or not baseline.cases]
+    if not newly:
+        return None
+    return f"no test failed, but the command ended with exit code {newly[0]}, and on the base with {before}"
 
 
 def _newly_skipped(baseline: Run | None, tests: Sequence[TestOutcome]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import anyio
@@ -32,6 +32,7 @@ CLEANUP_S = 15.0
 _ADVICE = "Use an engine that keeps these settings; nothing ran, and there is no weaker sandbox."
 _PROBE_S = 1.0
 _COLLECTED_BYTES = 16 * MIB
+"""Of all files together: which ones there are, a repository may decide."""
 _NOT_REGULAR = 0x8F280000
 """The type bits of a mode as engines give it (Go's fs.ModeType)."""
 _COUNTERS = """
@@ -48,6 +49,7 @@ class Box:
     engine: Engine
     policy: SandboxPolicy
     name: str
+    _collected: int = field(default=0, init=False)
 
     async def put(self, archive: IO[bytes], folder: str) -> None:
         """Unpack a tar archive in a folder of the box. Raises WorkspaceTooLarge when it does not fit."""
@@ -72,7 +74,7 @@ class Box:
         )
 
     async def collect(self, name: str) -> bytes | None:
-        """A file of `OUT`, unless it is missing, not a regular file or too large."""
+        """A file of `OUT`, unless it is missing, not a regular file, or too large together with those before it."""
         client = await self.engine.api()
 
         def read() -> bytes | None:
@@ -82,10 +84,12 @@ class Box:
                 chunks, stat = client.get_archive(self.name, f"{OUT}/{name}")
             except NotFound:
                 return None
-            data = unpack_file(chunks, max_bytes=_COLLECTED_BYTES)
+            data = unpack_file(chunks, max_bytes=_COLLECTED_BYTES - self._collected)
             return None if int(stat["mode"]) & _NOT_REGULAR else data  # Podman packs what a link leads to in the box
 
-        return await self.engine.call("copy a file out", WORK_S, read)
+        data = await self.engine.call("copy a file out", WORK_S, read)
+        self._collected += len(data or b"")
+        return data
 
     async def bounds_reached(self) -> list[str]:
         """Which of pids, memory and workspace were used up, as far as the box can still tell."""

@@ -1,8 +1,9 @@
 """Environments: images in which a project's dependencies are installed, made once and used until they are too old.
 
-An installation runs other people's build scripts. It runs in a box like any other, except for a way to package indexes
-(see `open_egress`) and a writable layer, and sees nothing but requirement files: never the repository, never a setting
-of the host, never the credentials of an index.
+An installation runs other people's build scripts, and manifests that are code: plugins that a pom.xml names, and a
+build.gradle. It runs in a box like any other, except for a way to package indexes (see `open_egress`) and a writable
+layer, and sees nothing but requirement files: never the rest of the repository, never a setting of the host, never the
+credentials of an index. Its result is keyed by those files, so that no other project is given it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,11 @@ from repowright_tools.secrets import redact, strip_invisible
 MOST_BYTES = 16 * 1024 * 1024
 _MOST_TESTS = 100_000
 _MOST_MESSAGE = 2_000
+_MOST_TEXT = 4 * _MOST_MESSAGE
+_MOST_TOLD = 2 * _MOST_TESTS
+_TOO_MANY = f"more than {_MOST_TESTS} tests"
 _MOST_ID = 500
+_MOST_STEM = _MOST_ID - len(f" #{_MOST_TOLD}")
 _MOST_DURATION_S = 86_400.0
 _SEVERITY: dict[CaseOutcome, int] = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 
@@ -47,46 +51,75 @@ class Reporting:
 
 
 class Cases:
-    """Collects tests by their id."""
+    """Collects tests by their id. Of more than 100,000 it says that they are too many, which is an error."""
 
     def __init__(self) -> None:
         self._found: dict[str, Case] = {}
         self._told = Counter[str]()
+        self._taken = 0
 
     def add(self, id_: str, outcome: CaseOutcome, duration_s: float = 0.0, message: str = "") -> None:
         """Take a test, which has its worst outcome when it is told of several times.
 
         Text is made safe and cut, a duration is brought between 0 and a day.
         """
-        name = _safe(id_)[:_MOST_ID]
+        if self._has_room():
+            self._put(_safe_id(id_), outcome, duration_s, message)
+
+    def add_apart(self, id_: str, outcome: CaseOutcome, duration_s: float = 0.0, message: str = "") -> None:
+        """Take a test of a runner that allows several of one name: the second is `name #2`, in the order they ran."""
+        if not self._has_room():
+            return
+        name = _safe_id(id_)
+        stem = name[:_MOST_STEM]
+        while name in self._found:  # each number of a stem is tried once only
+            self._told[stem] += 1
+            name = f"{stem} #{self._told[stem] + 1}"
+        self._put(name, outcome, duration_s, message)
+
+    def _has_room(self) -> bool:
+        self._taken += 1
+        if self._taken <= _MOST_TOLD and len(self._found) < _MOST_TESTS:
+            return True
+        self._found[_TOO_MANY] = Case(id=_TOO_MANY, outcome="error", duration_s=0.0, message="only the first were read")
+        return False
+
+    def _put(self, name: str, outcome: CaseOutcome, duration_s: float, message: str) -> None:
         known = self._found.get(name)
         if known is not None and _SEVERITY[known.outcome] >= _SEVERITY[outcome]:
-            return
-        if known is None and len(self._found) >= _MOST_TESTS:
             return
         self._found[name] = Case(
             id=name,
             outcome=outcome,
             duration_s=min(max(0.0, duration_s), _MOST_DURATION_S) if math.isfinite(duration_s) else 0.0,
-            message=_safe(message.strip())[:_MOST_MESSAGE] or None,
+            message=_safe(message.strip()[:_MOST_TEXT])[:_MOST_MESSAGE] or None,
         )
-
-    def add_apart(self, id_: str, outcome: CaseOutcome, duration_s: float = 0.0, message: str = "") -> None:
-        """Take a test of a runner that allows several of one name: the second is `name #2`, in the order they ran."""
-        name = number = ""
-        while not name or name in self._found:
-            self._told[id_] += 1
-            number = f" #{self._told[id_]}" if self._told[id_] > 1 else ""
-            name = _safe(id_)[: _MOST_ID - len(number)] + number
-        self.add(name, outcome, duration_s, message)
 
     def all(self) -> list[Case]:
         """In the order in which they were first told of."""
         return list(self._found.values())
 
 
+def _safe_id(text: str) -> str:
+    return _safe(text[: 2 * _MOST_ID])[:_MOST_ID] or "(no name)"
+
+
 def _safe(text: str) -> str:
-    return redact(strip_invisible(text[: 4 * _MOST_MESSAGE]))
+    """The text without secrets, what is not seen, and halves of characters, which JSON may hold and UTF-8 may not."""
+    return redact(strip_invisible(text.encode(errors="replace").decode())) if text else ""
+
+
+def text_of(value: Any) -> str:
+    """A text of a JSON document, cut; empty for anything else, which could be deep or long as it likes."""
+    return value[:_MOST_TEXT] if isinstance(value, str) else ""
+
+
+def number_of(value: Any) -> float:
+    """A number of a JSON document; 0 for anything else, and for what no float can hold."""
+    try:
+        return float(value) if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return 0.0
 
 
 def relative(path: str) -> str:

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
-from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting, is_table, kept
+from repowright_tools.run_tests_sandboxed.runners.base import (
+    MOST_BYTES,
+    Cases,
+    Reporting,
+    is_table,
+    kept,
+    number_of,
+    text_of,
+)
 
 _REPORT = "go.json"
 _KEPT = 4_000
@@ -49,7 +57,7 @@ def read_go(data: bytes) -> list[Case] | None:
     for name in _UNBUILT.findall(data[:MOST_BYTES]):
         packages[name.decode(errors="replace")].outcome = "fail"
     for event in _events(data):
-        package = packages[str(event.get("Package", ""))]
+        package = packages[text_of(event.get("Package"))]
         _take(event, package, cases)
     for name, package in packages.items():
         for test in package.started:
@@ -78,16 +86,15 @@ def _events(data: bytes) -> list[dict[str, Any]]:
 
 
 def _take(event: dict[str, Any], package: _Package, cases: Cases) -> None:
-    action, test = str(event.get("Action", "")), str(event.get("Test", ""))
+    action, test = text_of(event.get("Action")), text_of(event.get("Test"))
     if action == "output":
-        package.said[test] = (package.said[test] + str(event.get("Output", "")))[-_KEPT:]
+        package.said[test] = (package.said[test] + text_of(event.get("Output")))[-_KEPT:]
     elif not test:
         package.outcome = action if action in _ENDS else package.outcome
     elif action == "run":
         package.started[test] = None
     elif action in _ENDS:
         package.ended.add(test)
-        elapsed = event.get("Elapsed")
-        duration = float(elapsed) if isinstance(elapsed, int | float) else 0.0
         message = "" if action == "pass" else package.said[test]
-        cases.add(f"{event.get('Package', '')}::{test}", _ENDS[action], duration, message)
+        name = f"{text_of(event.get('Package'))}::{test}"
+        cases.add(name, _ENDS[action], number_of(event.get("Elapsed")), message)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection
 from typing import Any
 
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
-from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, is_list, is_table, relative
+from repowright_tools.run_tests_sandboxed.runners.base import (
+    MOST_BYTES,
+    Cases,
+    is_list,
+    is_table,
+    number_of,
+    relative,
+    text_of,
+)
 
 _MOST_DEPTH = 50
+_NOT_RUN = "Test suite failed to run"
 _STATES: dict[str, CaseOutcome] = {
     "passed": "passed",
     "failed": "failed",
@@ -30,7 +39,7 @@ def read_node(data: bytes, paths: Collection[str]) -> list[Case] | None:
     open_: list[str] = []
     for line in data[:MOST_BYTES].splitlines():
         event = _load(line)
-        nesting, name = event.get("nesting"), str(event.get("name", ""))[:2_000]
+        nesting, name = event.get("nesting"), text_of(event.get("name"))[:2_000]
         if not isinstance(nesting, int) or not 0 <= nesting < _MOST_DEPTH:
             continue
         if event.get("type") == "start":
@@ -41,8 +50,8 @@ def read_node(data: bytes, paths: Collection[str]) -> list[Case] | None:
 
 
 def _end(cases: Cases, event: dict[str, Any], name: str, paths: Collection[str]) -> None:
-    file, failed = relative(str(event.get("file", ""))), event.get("type") == "fail"
-    message, took = str(event.get("message", "")), _seconds(event.get("ms"))
+    file, failed = relative(text_of(event.get("file"))), event.get("type") == "fail"
+    message, took = text_of(event.get("message")), _seconds(event.get("ms"))
     outcome: CaseOutcome = "failed" if failed else "passed"
     if event.get("suite"):
         if not failed or event.get("inner"):
@@ -57,22 +66,31 @@ def _end(cases: Cases, event: dict[str, Any], name: str, paths: Collection[str])
 
 
 def read_jest(data: bytes) -> list[Case] | None:
-    """The tests as `path::suite::test`, of Jest or Vitest; a file that could not be run is an error by its own name."""
+    """The tests as `path::suite::test`, of Jest or Vitest; a file that could not be run, or set up, is an error."""
     document = _load(data)
     if "testResults" not in document:
         return None
     cases = Cases()
     for suite in _list(document["testResults"]):
-        path = relative(str(suite.get("name", "")))
-        tests = _list(suite.get("assertionResults"))
-        for test in tests:
-            name = "::".join([path, *filter(None, _texts(test.get("ancestorTitles"))), str(test.get("title", ""))])
+        path = relative(text_of(suite.get("name")))
+        failed = False
+        for test in _list(suite.get("assertionResults")):
+            name = "::".join([path, *filter(None, _texts(test.get("ancestorTitles"))), text_of(test.get("title"))])
             said = "\n".join(_texts(test.get("failureMessages")))
-            outcome = _STATES.get(str(test.get("status")), "error")
+            outcome = _STATES.get(text_of(test.get("status")), "error")
             cases.add_apart(name, outcome, _seconds(test.get("duration")), said)
-        if not tests and suite.get("status") == "failed":
-            cases.add(path, "error", message=str(suite.get("message", "")))
+            failed = failed or outcome in ("failed", "error")
+        if _fails_itself(suite, failed=failed):
+            cases.add_apart(path, "error", message=text_of(suite.get("message")))
     return cases.all()
+
+
+def _fails_itself(suite: dict[str, Any], *, failed: bool) -> bool:
+    """Whether a file fails beside its tests, as by an `afterAll`: Jest says so in words where a test fails too."""
+    message = suite.get("message")
+    if failed:
+        return isinstance(message, str) and _NOT_RUN in message
+    return suite.get("status") == "failed" or bool(text_of(message).strip())
 
 
 def read_mocha(data: bytes) -> list[Case] | None:
@@ -80,32 +98,38 @@ def read_mocha(data: bytes) -> list[Case] | None:
     document = _load(data)
     if "tests" not in document:
         return None
-    cases = Cases()
-    tests, failures = _list(document["tests"]), _list(document.get("failures"))
+    cases, tests = Cases(), _list(document["tests"])
     left_out = Counter(_mocha_id(test) for test in _list(document.get("pending")))
+    failures = defaultdict[str, deque[str]](deque)
+    for test in _list(document.get("failures")):
+        failures[_mocha_id(test)].append(_stack(test) or "failed")
+    for test in tests:
+        if _stack(test) and failures[_mocha_id(test)]:
+            failures[_mocha_id(test)].popleft()
     for test in tests:
         id_, said = _mocha_id(test), _stack(test)
         outcome: CaseOutcome = "passed"
+        if not said and failures[id_]:  # what is thrown may have nothing that JSON can show
+            said = failures[id_].popleft()
         if said:
             outcome = "failed"
         elif left_out[id_] > 0:
             outcome, left_out[id_] = "skipped", left_out[id_] - 1
         cases.add_apart(id_, outcome, _seconds(test.get("duration")), said)
-    known = {_mocha_id(test) for test in tests}
-    for test in failures:
-        if _mocha_id(test) not in known:
-            cases.add_apart(_mocha_id(test), "error", message=_stack(test))
+    for id_, messages in failures.items():
+        for said in messages:
+            cases.add_apart(id_, "error", message=said)
     return cases.all()
 
 
 def _mocha_id(test: dict[str, Any]) -> str:
-    return "::".join(part for part in (relative(str(test.get("file", ""))), str(test.get("fullTitle", ""))) if part)
+    return "::".join(part for part in (relative(text_of(test.get("file"))), text_of(test.get("fullTitle"))) if part)
 
 
 def _stack(test: dict[str, Any]) -> str:
-    """What a test failed with; empty when it did not."""
+    """What a test failed with; empty when it does not say so."""
     error = test.get("err")
-    return str(error.get("stack") or error.get("message") or "failed") if is_table(error) and error else ""
+    return text_of(error.get("stack")) or text_of(error.get("message")) or "failed" if is_table(error) and error else ""
 
 
 def _load(data: bytes | None) -> dict[str, Any]:
@@ -121,8 +145,8 @@ def _list(value: Any) -> list[dict[str, Any]]:
 
 
 def _texts(value: Any) -> list[str]:
-    return [str(entry)[:2_000] for entry in value[:_MOST_DEPTH]] if is_list(value) else []
+    return [text_of(entry)[:2_000] for entry in value[:_MOST_DEPTH]] if is_list(value) else []
 
 
 def _seconds(milliseconds: Any) -> float:
-    return float(milliseconds) / 1000 if isinstance(milliseconds, int | float) else 0.0
+    return number_of(milliseconds) / 1000

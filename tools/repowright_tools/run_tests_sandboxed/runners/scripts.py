@@ -1,70 +1,58 @@
-"""Scripts of package.json, and the packages of a repository that holds several (npm, pnpm and yarn workspaces)."""
+"""Scripts of package.json that a command of npm, pnpm, yarn or bun starts, in one package or in several.
+
+What is not understood to the letter is no call that is known here: a guess would run other tests than were asked for.
+Sources: the manuals of `npm run-script`, `pnpm run`, `pnpm --filter`, `yarn run`, `yarn workspaces` and `bun run`.
+"""
 
 from __future__ import annotations
 
-import json
-import posixpath
-import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from repowright_tools.run_tests_sandboxed.runners.base import is_list, is_table
+from repowright_tools.run_tests_sandboxed.runners.packages import MOST_PACKAGES, NotUnderstood, Packages
 
-_MANAGERS = ("npm", "pnpm", "yarn", "bun")
 _RUN = ("run", "run-script")
-_EVERY = ("--workspaces", "-ws", "-r", "--recursive", "--ws")
-_FOLDER = ("--prefix", "--workspace", "-w", "-C", "--dir", "--cwd", "--filter", "-F")
-_QUIET = ("--if-present", "--silent", "-s", "--no-bail", "--parallel", "--stream", "-A", "--all", "-pt", "-p", "-t")
-_LISTED = re.compile(r"""^\s*-\s+["']?([^"'\s#]+)["']?\s*(?:#.*)?$""", re.MULTILINE)
-_MOST_PACKAGES = 60
+_LONGEST_SCRIPT = 10_000
+"""Characters."""
 
 
 @dataclass(frozen=True)
-class Packages:
-    """The package.json files of a repository.
+class _Manager:
+    """The options of a package manager that are understood.
 
     Attributes:
-        files: what the repository's files hold, by path.
-        folder: where a command runs; empty for the root.
+        here: names the folder to run in.
+        member: names a workspace.
+        every: all workspaces.
+        quiet: change nothing about what is run.
     """
 
-    files: Mapping[str, bytes]
-    folder: str = ""
+    here: tuple[str, ...]
+    member: tuple[str, ...] = ()
+    every: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ("--silent", "-s")
 
-    def scripts(self, folder: str) -> dict[str, str]:
-        """The scripts of the package in a folder."""
-        found = self._manifest(folder).get("scripts")
-        return {name: text for name, text in found.items() if isinstance(text, str)} if is_table(found) else {}
+    @property
+    def options(self) -> tuple[str, ...]:
+        return (*self.here, *self.member, *self.every, *self.quiet)
 
-    def members(self) -> list[str]:
-        """Folders of the packages that the one at `folder` names as its workspaces, sorted."""
-        said = self._manifest(self.folder).get("workspaces")
-        listed = said.get("packages") if is_table(said) else said
-        patterns = [str(entry) for entry in listed] if is_list(listed) else []
-        if not patterns:
-            data = self.files.get(posixpath.join(self.folder, "pnpm-workspace.yaml"), b"")
-            patterns = _LISTED.findall(data[:100_000].decode("utf-8", errors="replace"))
-        folders = sorted(posixpath.dirname(path) for path in self.files if posixpath.basename(path) == "package.json")
-        own = [folder for folder in folders if folder and "node_modules" not in folder.split("/")]
-        relative = [folder for folder in own if not self.folder or folder.startswith(f"{self.folder}/")]
-        return [folder for folder in relative if _matches(posixpath.relpath(folder, self.folder or "."), patterns)]
 
-    def named(self, name: str) -> str | None:
-        """The folder of a workspace by its folder or name; None when there is none, or several."""
-        path = posixpath.normpath(posixpath.join(self.folder, name))
-        if posixpath.join(path, "package.json") in self.files:
-            return path
-        found = [folder for folder in self.members() if self._manifest(folder).get("name") == name]
-        return found[0] if len(found) == 1 else None
-
-    def _manifest(self, folder: str) -> dict[str, Any]:
-        try:
-            document = json.loads(self.files.get(posixpath.join(folder, "package.json"), b""))
-        except (ValueError, RecursionError):
-            return {}
-        return document if is_table(document) else {}
+_MANAGERS = {
+    "npm": _Manager(
+        ("--prefix", "-C"),
+        ("--workspace", "-w"),
+        ("--workspaces", "-ws", "--ws"),
+        ("--if-present", "--silent", "-s"),
+    ),
+    "pnpm": _Manager(
+        ("--dir", "-C"),
+        ("--filter", "-F"),
+        ("--recursive", "-r"),
+        ("--if-present", "--silent", "-s", "--no-bail", "--parallel", "--stream"),
+    ),
+    "yarn": _Manager(("--cwd",)),
+    "bun": _Manager(("--cwd",)),
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,7 @@ class Call:
     Attributes:
         script: the script's name.
         folders: of the packages that have it.
-        every: whether it runs in each package of the repository that has it.
+        every: whether it runs in each of them, though one fails.
         arguments: what is appended to it.
     """
 
@@ -91,70 +79,118 @@ class Call:
         return " && ".join(line for line in around if line.strip())
 
 
+@dataclass
+class _Read:
+    """A command of a manager, read: its words without options, and what the options say."""
+
+    words: list[str] = field(default_factory=list[str])
+    folders: list[str] = field(default_factory=list[str])
+    every: bool = False
+
+
 def script_call(words: list[str], packages: Packages) -> Call | None:
-    """The script that `npm test`, `pnpm -r run check` or their like start; None for anything else."""
+    """The script that `npm test`, `pnpm -r run check` or their like start.
+
+    None for anything else, and for what is not understood: an option, a pattern of packages, a package that is not
+    there, too many packages. Why is noted in `packages.notes`.
+    """
     if not words or words[0] not in _MANAGERS:
         return None
-    more, folders, every = _options(words[1:], packages)
-    if more[:1] == ["workspaces"]:  # yarn
-        every, more = True, [word for word in more[1:] if word != "foreach"]
-    match more:
-        case [run, script, *rest] if run in _RUN:
-            pass
-        case ["t" | "tst", *rest]:
-            script = "test"
-        case [script, *rest] if script == "test" or words[0] != "npm":
-            pass
-        case _:
-            return None
-    if every:
-        folders = [*folders, *packages.members()][:_MOST_PACKAGES]
-    elif not folders:
-        folders = [packages.folder]
-    having = [folder for folder in folders if packages.scripts(folder).get(script, "").strip()]
-    return Call(script, having, every, rest[1:] if rest[:1] == ["--"] else rest) if having else None
+    try:
+        return _call(words, packages)
+    except NotUnderstood as doubt:
+        packages.notes.doubts.append(f"{doubt}, so this runs as it is: {' '.join(words)}")
+        return None
+
+
+def _call(words: list[str], packages: Packages) -> Call | None:
+    read = _read(words, packages)
+    found = _script(words[0], read.words)
+    if found is None:
+        return None
+    script, arguments = found
+    folders = read.folders or [packages.folder]
+    if read.every:
+        if read.folders:
+            raise NotUnderstood("it names packages and all of them")
+        members = packages.members(of_pnpm=words[0] == "pnpm")
+        folders = [folder for folder in members if packages.scripts(folder).get(script, "").strip()]
+    if len(folders) > MOST_PACKAGES:
+        raise NotUnderstood(f"it tests {len(folders)} packages, and {MOST_PACKAGES} are looked through at most")
+    if not folders or not all(packages.scripts(folder).get(script, "").strip() for folder in folders):
+        return None
+    call = Call(script, folders, read.every or len(folders) > 1, arguments)
+    if any(len(call.command(packages, folder)) > _LONGEST_SCRIPT for folder in folders):
+        raise NotUnderstood("its script is too long")
+    packages.notes.look()
+    return call
 
 
 def without_manager(words: list[str]) -> list[str]:
     """The words without the `npx`, `pnpm exec` or their like that find a program in node_modules."""
     match words:
+        case ["npm", "exec" | "x", *more]:
+            at = more.index("--") if "--" in more else len(more)
+            if any(word.startswith("-") and word not in ("--yes", "-y", "--no") for word in more[:at]):
+                return words  # which may say in which package
         case ["npx" | "bunx", *more]:
             pass
-        case ["npm" | "pnpm" | "yarn", "exec" | "dlx", *more]:
+        case ["pnpm" | "yarn", "exec" | "dlx", *more]:
             pass
         case ["pnpm" | "yarn", *more]:
             pass
         case _:
             return words
-    return [word for word in more if word not in ("--no-install", "--yes", "-y", "--", "--no")]
+    while more and more[0] in ("--no-install", "--yes", "-y", "--", "--no"):
+        more = more[1:]
+    return more
 
 
-def _options(words: list[str], packages: Packages) -> tuple[list[str], list[str], bool]:
-    """The words up to and behind the script without the manager's own options; named folders; whether all of them."""
-    found, folders, every = list[str](), list[str](), False
-    rest = iter(words)
+def _script(manager: str, words: list[str]) -> tuple[str, list[str]] | None:
+    """The script that is run, and its arguments."""
+    match words:
+        case [run, script, *rest] if run in _RUN:
+            pass
+        case ["test" | "t" | "tst", *rest] if manager in ("npm", "pnpm"):
+            script = "test"
+        case [script, *rest] if manager in ("pnpm", "yarn"):
+            pass
+        case _:
+            return None
+    return script, rest[1:] if rest[:1] == ["--"] else rest
+
+
+def _read(words: list[str], packages: Packages) -> _Read:
+    """The command without the manager's own options."""
+    manager, read, rest = _MANAGERS[words[0]], _Read(), iter(words[1:])
     for word in rest:
         name, _, value = word.partition("=")
+        behind = words[0] != "npm" and len(read.words) > (read.words[0] in _RUN if read.words else 0)
         if word == "--":
-            return [*found, word, *rest], folders, every
-        if word in _EVERY:
-            every = True
-        elif name in _FOLDER and name.startswith("-") and (len(found) < 2 or found[0] in (*_RUN, "test")):
-            folder = packages.named(value or next(rest, ""))
-            folders += [] if folder is None else [folder]
-        elif word not in _QUIET or len(found) > 1:
-            found.append(word)
-    return found, folders, every
+            read.words += [word, *rest]
+        elif not word.startswith("-") or (behind and name not in manager.options):
+            read.words.append(word)
+        elif behind:
+            raise NotUnderstood(f"whose option {name} is depends on the version of {words[0]}")
+        elif word in manager.every:
+            read.every = True
+        elif name in manager.here:
+            read.folders.append(packages.at(value or next(rest, "")))
+        elif name in manager.member:
+            read.folders.append(packages.named(value or next(rest, ""), of_pnpm=words[0] == "pnpm"))
+        elif word not in manager.quiet:
+            raise NotUnderstood(f"its option {name} is not known here")
+    return _of_yarn(read, packages) if words[0] == "yarn" else read
 
 
-def _matches(folder: str, patterns: list[str]) -> bool:
-    wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
-    unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-    return any(_fits(folder, pattern) for pattern in wanted) and not any(_fits(folder, one) for one in unwanted)
-
-
-def _fits(folder: str, pattern: str) -> bool:
-    """Whether a folder's path fits a pattern of `*`, and of `**` for any number of folders."""
-    plain = posixpath.normpath(pattern).split("/")
-    parts = [r"(?:[^/]+/)*?" if part == "**" else re.escape(part).replace(r"\*", "[^/]*") + "/" for part in plain]
-    return len(pattern) < 200 and pattern.count("*") < 8 and re.fullmatch("".join(parts), f"{folder}/") is not None
+def _of_yarn(read: _Read, packages: Packages) -> _Read:
+    """`yarn workspaces run test` and `yarn workspace name test`."""
+    match read.words:
+        case ["workspaces", "run", script, *more] if not script.startswith("-"):
+            return _Read(["run", script, *more], read.folders, every=True)
+        case ["workspace", name, *more] if not read.folders:
+            return _Read(more, [packages.named(name)])
+        case ["workspaces" | "workspace", *_]:
+            raise NotUnderstood("what it selects is not understood here")
+        case _:
+            return read
