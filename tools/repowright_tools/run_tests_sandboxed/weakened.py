@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 
 _LARGEST = 1024 * 1024
+_ONE_AT_A_TIME = Lock()
+"""Two threads that make syntax trees at once can end in SystemError. Source:
+https://github.com/python/cpython/issues/106905 (mended in Python 3.11.8 and 3.12.2)"""
 _TOLERANCES = {"abs", "rel", "delta", "rtol", "atol", "abs_tol", "rel_tol", "tolerance", "tol"}
 _PLACES = {"places", "decimal", "ndigits"}
 _CATCHES = {"AssertionError", "Exception", "BaseException"}
@@ -48,7 +52,8 @@ def parse(data: bytes | None) -> ast.Module | None:
     if data is None or len(data) > _LARGEST:
         return None
     try:
-        return ast.parse(data)
+        with _ONE_AT_A_TIME:
+            return ast.parse(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
