@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from repowright_tools.run_tests_sandboxed.runners.base import is_table
+from repowright_tools.run_tests_sandboxed.json_objects import is_table
 from repowright_tools.run_tests_sandboxed.runners.packages import MANIFESTS, listed, listed_by_pnpm, read_manifest
 
 if TYPE_CHECKING:

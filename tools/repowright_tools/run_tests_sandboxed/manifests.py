@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from repowright_tools.errors import InstallFailed
-from repowright_tools.run_tests_sandboxed.runners.base import is_list, is_table
+from repowright_tools.run_tests_sandboxed.json_objects import is_list, is_table, read_object
 
 _MOST = 5_000
 _MOST_STUBS = 500
@@ -86,11 +86,7 @@ def read_package(data: bytes) -> dict[str, Any] | None:
     """A package.json, read as npm does: bytes that are no UTF-8 are replaced. None for what is no JSON object."""
     if len(data) > _LARGEST:
         return None
-    try:
-        document = json.loads(data.decode("utf-8", errors="replace").removeprefix("\ufeff"))
-    except (ValueError, RecursionError):
-        return None
-    return document if is_table(document) else None
+    return read_object(data.decode("utf-8", errors="replace").removeprefix("\ufeff"))
 
 
 def _package(manifest: bytes) -> bytes | None:

@@ -8,6 +8,8 @@ import re
 import tomllib
 from typing import Any, cast
 
+from repowright_tools.run_tests_sandboxed.json_objects import read_object
+
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _TOML = re.compile(r"tool\.(?:pytest|coverage)(?:\..*)?|project\.entry-points\.[\"']?pytest11[\"']?")
 _PACKAGE_KEYS = ("scripts", "jest", "vitest", "mocha", "ava", "tap", "c8", "nyc", "babel")
@@ -46,7 +48,7 @@ def with_base_sections(name: str, candidate: bytes, base: bytes | None) -> bytes
 
 def _json_with_base(candidate: bytes, base: bytes) -> bytes:
     """package.json with the base's scripts, which start the runner, and its settings of runners."""
-    before, after = _json(base), _json(candidate)
+    before, after = read_object(base), read_object(candidate)
     if before is None or after is None:
         return base
     if all(before.get(key) == after.get(key) for key in _PACKAGE_KEYS):
@@ -54,14 +56,6 @@ def _json_with_base(candidate: bytes, base: bytes) -> bytes:
     kept = {key: value for key, value in after.items() if key not in _PACKAGE_KEYS}
     taken = {key: value for key, value in before.items() if key in _PACKAGE_KEYS}
     return json.dumps({**kept, **taken}, indent=2).encode()
-
-
-def _json(data: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return cast(dict[str, Any], document) if isinstance(document, dict) else None
 
 
 def _parts(text: str) -> list[tuple[str, str]]:

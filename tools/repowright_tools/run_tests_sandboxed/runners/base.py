@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.words import joined
@@ -125,16 +125,6 @@ def number_of(value: Any) -> float:
 def relative(path: str) -> str:
     """A path of the box as the repository calls it."""
     return path.removeprefix("file://").removeprefix(f"{REPOSITORY}/").removeprefix("./")
-
-
-def is_table(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a value of a JSON document is an object."""
-    return isinstance(value, dict)
-
-
-def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Whether a value of a JSON document is an array."""
-    return isinstance(value, list)
 
 
 def kept(words: list[str], name: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from repowright_tools.run_tests_sandboxed.json_objects import read_object
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import (
     MOST_BYTES,
     Cases,
     Reporting,
-    is_table,
     kept,
     number_of,
     text_of,
@@ -74,13 +73,8 @@ def read_go(data: bytes) -> list[Case] | None:
 def _events(data: bytes) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in data[:MOST_BYTES].splitlines():
-        if not line.startswith(b"{"):  # what the compiler says
-            continue
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if is_table(event):
+        event = read_object(line) if line.startswith(b"{") else None  # the others are what the compiler says
+        if event is not None:
             found.append(event)
     return found
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Collection
 from typing import Any
 
+from repowright_tools.run_tests_sandboxed.json_objects import is_list, is_table, read_object
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import (
     MOST_BYTES,
     Cases,
-    is_list,
-    is_table,
     number_of,
     relative,
     text_of,
@@ -132,12 +130,8 @@ def _stack(test: dict[str, Any]) -> str:
     return text_of(error.get("stack")) or text_of(error.get("message")) or "failed" if is_table(error) and error else ""
 
 
-def _load(data: bytes | None) -> dict[str, Any]:
-    try:
-        document = json.loads((data or b"")[:MOST_BYTES])
-    except (ValueError, RecursionError):
-        return {}
-    return document if is_table(document) else {}
+def _load(data: bytes) -> dict[str, Any]:
+    return read_object(data[:MOST_BYTES]) or {}
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

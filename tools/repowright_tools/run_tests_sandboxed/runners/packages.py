@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from repowright_tools.run_tests_sandboxed.runners.base import is_list, is_table
+from repowright_tools.run_tests_sandboxed.json_objects import is_list, is_table, read_object
 
 MOST_PACKAGES = 60
 MANIFESTS = ("package.json", "pnpm-workspace.yaml")
@@ -125,11 +124,7 @@ def joined_folder(folder: str, path: str) -> str:
 
 def read_manifest(data: bytes) -> dict[str, Any]:
     """What a package.json says; nothing when it is none, or too large."""
-    try:
-        document = json.loads(data) if len(data) <= _LARGEST else None
-    except (ValueError, RecursionError):
-        return {}
-    return document if is_table(document) else {}
+    return (read_object(data) if len(data) <= _LARGEST else None) or {}
 
 
 def listed(manifest: Mapping[str, Any]) -> list[str]:

@@ -7,9 +7,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import get_args
 
+from repowright_tools.run_tests_sandboxed.json_objects import is_list
 from repowright_tools.run_tests_sandboxed.junit import by_ending, test_id
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
-from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting, is_list
+from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting
 from repowright_tools.run_tests_sandboxed.runners.words import joined
 from repowright_tools.sandbox.base import OUT
 
