@@ -11,6 +11,9 @@ from repowright_tools.git.names import check_ref, is_tree_path
 from repowright_tools.git.shadow import ANYWHERE, WorkTree, find_work_tree
 from repowright_tools.threads import in_thread
 
+LINK = 0o120000
+"""Git's mode of a symbolic link."""
+
 
 @dataclass(frozen=True)
 class TreeFile:
@@ -25,6 +28,11 @@ class TreeFile:
     path: str
     mode: int
     data: bytes
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.mode == LINK
 
 
 async def commit_files(repository: Path, commit: str, max_bytes: int) -> list[TreeFile]:
@@ -126,7 +134,7 @@ def _read(full: Path, path: str, limit: int) -> TreeFile | None:
     try:
         mode = full.lstat().st_mode
         if stat.S_ISLNK(mode):
-            return TreeFile(path, 0o120000, os.fsencode(full.readlink()))
+            return TreeFile(path, LINK, os.fsencode(full.readlink()))
         if not stat.S_ISREG(mode):
             return None
         # Between the two looks it may have become anything; without O_NONBLOCK a FIFO would hold us up.

@@ -6,10 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from repowright_tools.models import TestClass, TestOutcome
-from repowright_tools.run_tests_sandboxed.models import Case
+from repowright_tools.run_tests_sandboxed.models import FAILING, Case
 from repowright_tools.run_tests_sandboxed.sequential import Answer
 
-_BAD = ("failed", "error")
 _SEVERITY = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 
 
@@ -47,9 +46,9 @@ def merge(judged: Sequence[Case], own: Sequence[Case], own_files: Collection[str
         doubled = own_files is None or path in own_files
         if now is not None:
             cases[case.id] = max(case, now, key=lambda one: _SEVERITY[one.outcome])
-        elif not doubled or (case.outcome in _BAD and not (case.is_uncollected and path in read)):
+        elif not doubled or (case.outcome in FAILING and not (case.is_uncollected and path in read)):
             cases[case.id] = case
-        if case.outcome in _BAD and doubled and (now is None or now.outcome not in _BAD):
+        if case.outcome in FAILING and doubled and (now is None or now.outcome not in FAILING):
             hidden.add(case.id)
     return Merged([*cases.values(), *(case for case in own if case.id not in cases)], judged, hidden)
 
@@ -93,8 +92,8 @@ def _by_id(runs: Sequence[Sequence[Case]]) -> dict[str, list[Case]]:
 
 
 def _class(cases: Sequence[Case], before: Sequence[Case], same_tree: bool, answers: Mapping[str, Answer]) -> TestClass:
-    failed = {case.outcome in _BAD for case in cases}
-    failed_before = {case.outcome in _BAD for case in before}
+    failed = {case.outcome in FAILING for case in cases}
+    failed_before = {case.outcome in FAILING for case in before}
     if len(failed) > 1 or len(failed_before) > 1:
         return "flaky"
     fails = failed == {True}
@@ -120,5 +119,5 @@ def disagreeing(runs: Sequence[Sequence[Case]]) -> list[str]:
     failed = dict[str, set[bool]]()
     for run in runs:
         for case in run:
-            failed.setdefault(case.id, set()).add(case.outcome in _BAD)
+            failed.setdefault(case.id, set()).add(case.outcome in FAILING)
     return [name for name, outcomes in failed.items() if len(outcomes) > 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from repowright_tools.run_tests_sandboxed.runners.declared import (
     declared_reporting,
 )
 from repowright_tools.run_tests_sandboxed.runners.detect import reporting
-from repowright_tools.run_tests_sandboxed.runners.words import plain_words
+from repowright_tools.run_tests_sandboxed.runners.words import PYTHON, plain_words
 from repowright_tools.run_tests_sandboxed.selection import read_selector, selection
 from repowright_tools.secrets import redact, strip_invisible
 
 __all__ = ["REPORT", "REPORT_VARIABLES", "TestCommand", "check_arguments", "test_command"]
 
-_PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _LIKE_UNITTEST = ["-o", "python_files=test*.py"]
 _QUOTED = 120
 _NEW = "scripts or packages of the change, which the base has not, are run as well"
@@ -137,9 +135,9 @@ def _pytest_arguments(command: str) -> list[str] | None:
     match words:
         case ["pytest" | "py.test", *arguments]:
             return arguments
-        case [python, "-m", "pytest", *arguments] if _PYTHON.fullmatch(python):
+        case [python, "-m", "pytest", *arguments] if PYTHON.fullmatch(python):
             return arguments
-        case [python, "-m", "unittest", *arguments] if _PYTHON.fullmatch(python):
+        case [python, "-m", "unittest", *arguments] if PYTHON.fullmatch(python):
             return _from_unittest(arguments)
         case _:
             return None

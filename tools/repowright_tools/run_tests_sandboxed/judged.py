@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,12 @@ from repowright_tools.run_tests_sandboxed.test_files import (
     is_compiled,
     is_protected,
     is_test_file,
+    parents,
 )
 from repowright_tools.run_tests_sandboxed.weakened import weakenings
 
 if TYPE_CHECKING:
     from repowright_tools.stage import EarlierResults
-
-_LINK = 0o120000
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def _chosen(path: str, old: TreeFile | None, new: TreeFile | None) -> TreeFile |
         return None
     if is_protected(path):
         return old
-    if posixpath.basename(path) in SHARED and not (new and new.mode == _LINK):
+    if posixpath.basename(path) in SHARED and not (new and new.is_link):
         now = new.data if new is not None else b""
         data = with_base_sections(path, now, old.data if old is not None else None)
         if new is None:
@@ -112,15 +111,10 @@ def _is_disabled(old: TreeFile | None, new: TreeFile | None) -> bool:
 
 def _without_conflicts(kept: dict[str, TreeFile], before: dict[str, TreeFile]) -> list[TreeFile]:
     """The files without those of the change that stand where a folder of the base must be, or the other way round."""
-    folders = {parent for path in kept for parent in _parents(path)}
+    folders = {parent for path in kept for parent in parents(path)}
     return [
         file
         for path, file in kept.items()
         if (path not in folders or before.get(path) == file)
-        and not any(parent in kept and before.get(parent) == kept[parent] for parent in _parents(path))
+        and not any(parent in kept and before.get(parent) == kept[parent] for parent in parents(path))
     ]
-
-
-def _parents(path: str) -> Iterable[str]:
-    parts = path.split("/")[:-1]
-    return ("/".join(parts[: count + 1]) for count in range(len(parts)))

@@ -16,6 +16,7 @@ from typing import Any
 
 from repowright_tools.errors import InstallFailed
 from repowright_tools.run_tests_sandboxed.json_objects import is_list, is_table, read_object
+from repowright_tools.run_tests_sandboxed.test_files import parents
 
 _MOST = 5_000
 _MOST_STUBS = 500
@@ -135,12 +136,10 @@ def _can_be_file(path: str) -> bool:
 def _check_places(paths: set[str]) -> None:
     """Refuse a file that stands where others need a folder: no installation could hold them."""
     for path in paths:
-        folder = posixpath.dirname(path)
-        while folder:
+        for folder in parents(path):
             if folder in paths:
                 message = f"{folder[:60]!a} is named as a source file, and {path[:60]!a} needs it as a folder"
                 raise InstallFailed(message, what_to_do=_WHAT_TO_DO)
-            folder = posixpath.dirname(folder)
 
 
 def _declared(data: bytes) -> Iterator[str]:

@@ -7,6 +7,8 @@ from pydantic import Field
 from repowright_tools.models import Result, Source, StageArguments
 
 CaseOutcome = Literal["passed", "failed", "skipped", "error"]
+FAILING = ("failed", "error")
+"""Outcomes of tests that did not do what they are for."""
 SELECTED_NOTHING = "the selector matched no test"
 """How the reason of a report begins whose selector is wrong."""
 COLLECTION_FAILURE = "collection failure"

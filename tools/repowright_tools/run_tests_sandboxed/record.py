@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome, Contradiction
+from repowright_tools.run_tests_sandboxed.models import FAILING, Case, CaseOutcome, Contradiction
 from repowright_tools.run_tests_sandboxed.test_files import is_test_file
 from repowright_tools.sandbox.base import REPOSITORY
 from repowright_tools.secrets import redact, strip_invisible
@@ -23,7 +23,6 @@ _MAX_DURATION_S = 86_400.0
 _NAMED = 5
 _MOST_HOOKS = 200
 _INTERRUPTED, _NOTHING = 2, 5
-_BAD = ("failed", "error")
 _SEVERITY: dict[CaseOutcome, int] = {"passed": 0, "skipped": 1, "failed": 2, "error": 3}
 
 
@@ -179,7 +178,7 @@ class _Reading:
             said = f"pytest ended with exit code {self._end}, but its process with {record.exit}"
             self._doubt("results_contradict", "", said)
         unreported = [name for name in self._collected or [] if not self._is_whole(name)]
-        failures = any(case.outcome in _BAD for case in self._found.cases)
+        failures = any(case.outcome in FAILING for case in self._found.cases)
         if unreported and not failures and self._end not in (_INTERRUPTED, _NOTHING):
             self._doubt("results_contradict", "", f"{len(unreported)} collected but never run: {_names(unreported)}")
         return self._found

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from repowright_tools.run_tests_sandboxed.models import RunTestsArguments
     from repowright_tools.stage import StageContext
 
-_LINK = 0o120000
-
 
 @dataclass(frozen=True)
 class Sources:
@@ -86,7 +84,7 @@ def digest(files: Sequence[TreeFile]) -> str:
 
 
 def _data(files: Sequence[TreeFile]) -> dict[str, bytes]:
-    return {file.path: file.data for file in files if file.mode != _LINK}
+    return {file.path: file.data for file in files if not file.is_link}
 
 
 def _without_private(files: Sequence[TreeFile], base: Sequence[TreeFile]) -> list[TreeFile]:

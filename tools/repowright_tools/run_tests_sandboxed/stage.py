@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from repowright_tools.models import TestReport
-from repowright_tools.run_tests_sandboxed.models import COLLECTION_FAILURE, SELECTED_NOTHING, RunTestsArguments
+from repowright_tools.run_tests_sandboxed.models import COLLECTION_FAILURE, FAILING, SELECTED_NOTHING, RunTestsArguments
 from repowright_tools.stage import Artifact, Hints, NextAction, Stage, StageContext
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from repowright_tools.models import TestOutcome
 
 _LISTED = 20
-_BAD = ("failed", "error")
 
 
 class RunTestsSandboxed(Stage[RunTestsArguments, TestReport]):
@@ -74,7 +73,7 @@ class RunTestsSandboxed(Stage[RunTestsArguments, TestReport]):
 
 def _lines(tests: Sequence[TestOutcome]) -> list[str]:
     """A line for each test that a reader must see, the new failures first."""
-    shown = [test for test in tests if test.outcome in _BAD or test.class_ in ("flaky", "vanished")]
+    shown = [test for test in tests if test.outcome in FAILING or test.class_ in ("flaky", "vanished")]
     shown.sort(key=lambda test: test.class_ != "new_failure")
     lines = [f"- {test.id}: {test.class_ or test.outcome}{_first_line(test.message)}" for test in shown[:_LISTED]]
     return lines + ([f"... and {len(shown) - _LISTED} more"] if len(shown) > _LISTED else [])

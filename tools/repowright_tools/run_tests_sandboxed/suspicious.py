@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from repowright_tools.run_tests_sandboxed.weakened import parse
+from repowright_tools.run_tests_sandboxed.weakened import last_name, parse
 
 _RUNNERS = {"pytest", "_pytest", "py.test", "unittest", "nose"}
 _VARIABLES = {"PYTEST_CURRENT_TEST", "PYTEST_VERSION", "__repowright_ran__"}
@@ -129,7 +129,7 @@ def _is_of_process(node: ast.AST, imported: set[str], modules: Collection[str] =
 def _takes_any(node: ast.Attribute | ast.ImportFrom) -> bool:
     """`from unittest.mock import ANY` and `mock.ANY`."""
     if isinstance(node, ast.Attribute):
-        return node.attr == "ANY" and _last(node.value) == "mock"
+        return node.attr == "ANY" and last_name(node.value) == "mock"
     return node.module in ("mock", "unittest.mock") and any(alias.name == "ANY" for alias in node.names)
 
 
@@ -142,7 +142,7 @@ def _of_function(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[S
     if _ignores_other(function):
         yield Suspicion("equals_everything", function.lineno, f"{function.name} answers without comparing", True)
     inside = list(ast.walk(function))
-    looks = any(isinstance(node, ast.Call) and _last(node.func) in _FRAMES for node in inside)
+    looks = any(isinstance(node, ast.Call) and last_name(node.func) in _FRAMES for node in inside)
     names = any(isinstance(node, ast.Constant) and "test" in str(node.value) for node in inside)
     if looks and names:
         yield Suspicion("detects_tests", function.lineno, f"{function.name} looks for a test among its callers", True)
@@ -160,7 +160,7 @@ def _ignores_other(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     answers = [node.value for node in inside if isinstance(node, ast.Return)]
     return any(
         value is not None
-        and _last(value) != "NotImplemented"
+        and last_name(value) != "NotImplemented"
         and not (isinstance(value, ast.Constant) and value.value is harmless)
         for value in answers
     )
@@ -196,12 +196,4 @@ def _imports(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 def _is_in_unittest(target: ast.expr) -> bool:
     """`unittest.TestCase.assertEqual = ...` and `TestCase.assertEqual = ...`."""
-    return isinstance(target, ast.Attribute) and _last(target.value).endswith("TestCase")
-
-
-def _last(node: ast.AST) -> str:
-    match node:
-        case ast.Name(name) | ast.Attribute(_, name):
-            return name
-        case _:
-            return ""
+    return isinstance(target, ast.Attribute) and last_name(target.value).endswith("TestCase")

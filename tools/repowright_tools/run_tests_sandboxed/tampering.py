@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from repowright_tools.models import Tamper, TestOutcome
 from repowright_tools.run_tests_sandboxed.classify import Merged
 from repowright_tools.run_tests_sandboxed.judged import Judged
-from repowright_tools.run_tests_sandboxed.models import Case, Contradiction, Run
+from repowright_tools.run_tests_sandboxed.models import FAILING, Case, Contradiction, Run
 from repowright_tools.run_tests_sandboxed.suspicious import suspicions
 from repowright_tools.run_tests_sandboxed.test_files import (
     is_compiled,
@@ -89,7 +89,7 @@ def avoided_tests(judged_cases: Sequence[Case], baseline: Sequence[Case], judged
     A test with parameters may go with what it was a parameter for; a run that stopped at a failure tells nothing.
     """
     cases = {case.id: case for case in judged_cases}
-    stopped = any(case.outcome in ("failed", "error") for case in cases.values())
+    stopped = any(case.outcome in FAILING for case in cases.values())
     functions = {name.partition("[")[0] for name in cases}
     found: list[Tamper] = []
     for before in baseline:

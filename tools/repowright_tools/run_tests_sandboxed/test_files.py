@@ -38,6 +38,12 @@ _STEERS_BY_NAME = re.compile("|".join(map(translate, _STEERING)))
 _STEERS_BY_PATH = re.compile("|".join(map(translate, _STEERING_PATHS)))
 
 
+def parents(path: str) -> list[str]:
+    """The folders that a file lies in, the outermost first."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
 def is_steering(path: str) -> bool:
     """Whether the runner, or what starts it, reads the file by itself, or Python in place of a module that it needs."""
     name = posixpath.basename(path)

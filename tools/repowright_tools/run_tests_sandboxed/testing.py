@@ -18,7 +18,7 @@ from repowright_tools.run_tests_sandboxed.command import TestCommand, test_comma
 from repowright_tools.run_tests_sandboxed.deciding import deciding_files
 from repowright_tools.run_tests_sandboxed.judged import Judged, judged_tree, owned_paths
 from repowright_tools.run_tests_sandboxed.known_command import Known, known_command
-from repowright_tools.run_tests_sandboxed.models import Case, Run, RunTestsArguments
+from repowright_tools.run_tests_sandboxed.models import FAILING, Case, Run, RunTestsArguments
 from repowright_tools.run_tests_sandboxed.report import Evidence, make_report
 from repowright_tools.run_tests_sandboxed.runs import Setup, Tested, can_select, run_tests, set_up
 from repowright_tools.run_tests_sandboxed.sequential import Answer, settle
@@ -37,7 +37,6 @@ _PHASES = {
 _NOTHING_COLLECTED = 5
 _MOST_SUSPECTS = 100
 """So many of a kind are asked about."""
-_BAD = ("failed", "error")
 
 
 @dataclass(frozen=True)
@@ -154,8 +153,8 @@ def _joined(call: _Call, judged: Run, own: Run | None, merged: Merged) -> Run:
         return judged.model_copy(update={"cases": merged.cases}) if judged.cases is not None else judged
     if broken(own, command, known) is not None:
         return own
-    failed = any(case.outcome in _BAD for case in judged.cases or [])
-    mended = failed and not any(case.outcome in _BAD for case in merged.cases)  # a file can be read now, for example
+    failed = any(case.outcome in FAILING for case in judged.cases or [])
+    mended = failed and not any(case.outcome in FAILING for case in merged.cases)  # a file can be read now, for example
     limits = list(dict.fromkeys([*judged.limits_hit, *own.limits_hit]))
     ran = {path: [*judged_lines] for path, judged_lines in (judged.ran or {}).items()}
     for path, lines in (own.ran or {}).items():
@@ -197,7 +196,7 @@ async def _ask_again(call: _Call, suspects: Suspects, args: RunTestsArguments) -
     run may take; what is undecided by then stays what it was.
     """
     ends = time.monotonic() + args.timeout_s
-    failing = {case.id for merged in call.merged for case in merged.judged if case.outcome in _BAD}
+    failing = {case.id for merged in call.merged for case in merged.judged if case.outcome in FAILING}
     answers: dict[str, Answer] = {}
     for tested, ids in (
         (call.judged, [name for name in suspects.failing if name in failing]),
@@ -223,7 +222,7 @@ async def _again(call: _Call, tested: Tested, how: str, ends: float, ids: Sequen
     found = {case.id: case for case in cases}
     if broken(run, call.setup.command, uncollected(run)) is not None or not all(name in found for name in ids):
         return None
-    return {name for name in ids if found[name].outcome in _BAD}
+    return {name for name in ids if found[name].outcome in FAILING}
 
 
 @contextmanager

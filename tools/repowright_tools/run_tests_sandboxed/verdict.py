@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from repowright_tools.models import TestOutcome, Totals, Verdict
 from repowright_tools.run_tests_sandboxed.classify import disagreeing
 from repowright_tools.run_tests_sandboxed.command import TestCommand
-from repowright_tools.run_tests_sandboxed.models import SELECTED_NOTHING, Run
+from repowright_tools.run_tests_sandboxed.models import FAILING, SELECTED_NOTHING, Run
 
 _NAMED = 5
-_BAD = ("failed", "error")
 # Exit codes of pytest: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _INTERRUPTED, _INTERNAL, _USAGE, _NOTHING_COLLECTED = 2, 3, 4, 5
 _NOT_FOUND, _SIGNALLED = 127, 128
@@ -92,7 +91,7 @@ def _broken_report(run: Run, exit_code: int, command: TestCommand, known: Collec
         return Judgement("tampered", "pytest succeeded but its report is missing: something ended it or removed it")
     if run.cases is None:
         return Judgement("collection_error", f"pytest could not be run (exit code {exit_code}); see the output")
-    failures = [case.id for case in run.cases if case.outcome in _BAD]
+    failures = [case.id for case in run.cases if case.outcome in FAILING]
     if failures and exit_code == 0:
         return Judgement("tampered", f"pytest succeeded although its report has failures: {named(failures)}")
     return None if run.cases else Judgement("no_tests", "pytest ran no tests")
@@ -151,7 +150,7 @@ def _beside(trouble: Judgement, baseline: Run | None, command: TestCommand) -> l
 
 
 def _decides(test: TestOutcome, compared: bool) -> bool:
-    return test.class_ == "new_failure" if compared else test.outcome in _BAD
+    return test.class_ == "new_failure" if compared else test.outcome in FAILING
 
 
 def _notes(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcome], command: TestCommand) -> list[str]:
@@ -178,7 +177,7 @@ def _notes(runs: Sequence[Run], baseline: Run | None, tests: Sequence[TestOutcom
 
 def _odd(runs: Sequence[Run]) -> list[int]:
     """Exit codes that say of a failure where no test does."""
-    return [run.exit_code for run in runs if run.exit_code and not any(c.outcome in _BAD for c in run.cases or [])]
+    return [run.exit_code for run in runs if run.exit_code and not any(c.outcome in FAILING for c in run.cases or [])]
 
 
 def _fails_newly(runs: Sequence[Run], baseline: Run | None) -> str | None:

@@ -107,13 +107,15 @@ def _marks(holder: ast.Module | ast.ClassDef | Function) -> set[str]:
     """Skip and xfail marks on a module, class or function as a whole, and what keeps it from being collected."""
     marks: list[ast.expr] = [] if isinstance(holder, ast.Module) else list(holder.decorator_list)
     for node in [] if isinstance(holder, Function) else holder.body:
-        if isinstance(node, ast.Assign) and any(_name(target) == "pytestmark" for target in node.targets):
+        if isinstance(node, ast.Assign) and any(last_name(target) == "pytestmark" for target in node.targets):
             marks.append(node.value)
-        elif isinstance(node, ast.Assign) and any(_name(target) == "__test__" for target in node.targets):
+        elif isinstance(node, ast.Assign) and any(last_name(target) == "__test__" for target in node.targets):
             marks.append(ast.Name("skip: __test__"))
         elif isinstance(node, ast.Expr | ast.Raise) and isinstance(holder, ast.Module):
             marks.append(node.value if isinstance(node, ast.Expr) else node.exc or ast.Constant(None))
-    return {name for mark in marks for name in map(_name, ast.walk(mark)) if "skip" in name.lower() or "xfail" in name}
+    return {
+        name for mark in marks for name in map(last_name, ast.walk(mark)) if "skip" in name.lower() or "xfail" in name
+    }
 
 
 def _measured(function: Function, skips: set[str]) -> _Test:
@@ -134,7 +136,7 @@ def _measure(node: ast.AST, test: _Test) -> None:
     elif isinstance(node, ast.Call):
         _measure_call(node, test)
     elif isinstance(node, ast.Raise) and node.exc is not None:
-        names = {_name(inner) for inner in ast.walk(node.exc)}
+        names = {last_name(inner) for inner in ast.walk(node.exc)}
         test.skips |= {name for name in names if name in ("SkipTest", "Skipped")}
     elif isinstance(node, ast.Try):
         test.swallowed += _swallows(node)
@@ -143,7 +145,7 @@ def _measure(node: ast.AST, test: _Test) -> None:
 
 
 def _measure_call(call: ast.Call, test: _Test) -> None:
-    name = _name(call.func)
+    name = last_name(call.func)
     if name in ("skip", "skipTest", "xfail", "importorskip"):
         test.skips.add(name)
     trivial = name in ("assertTrue", "assertEqual") and all(isinstance(value, ast.Constant) for value in call.args)
@@ -178,7 +180,7 @@ def _is_trivial(test: ast.expr) -> bool:
 def _swallows(node: ast.Try) -> bool:
     """Whether checks are tried and their failure is caught without a trace."""
     checks = any(
-        isinstance(inner, ast.Assert) or (isinstance(inner, ast.Call) and _name(inner.func).startswith("assert"))
+        isinstance(inner, ast.Assert) or (isinstance(inner, ast.Call) and last_name(inner.func).startswith("assert"))
         for statement in node.body
         for inner in ast.walk(statement)
     )
@@ -186,10 +188,10 @@ def _swallows(node: ast.Try) -> bool:
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
-    caught = {"BaseException"} if handler.type is None else {_name(node) for node in ast.walk(handler.type)}
+    caught = {"BaseException"} if handler.type is None else {last_name(node) for node in ast.walk(handler.type)}
     ends = (ast.Raise, ast.Assert)
     return bool(caught & _CATCHES) and not any(
-        isinstance(node, ends) or (isinstance(node, ast.Call) and _name(node.func) in ("fail", "exit"))
+        isinstance(node, ends) or (isinstance(node, ast.Call) and last_name(node.func) in ("fail", "exit"))
         for statement in handler.body
         for node in ast.walk(statement)
     )
@@ -198,12 +200,12 @@ def _catches(handler: ast.ExceptHandler) -> bool:
 def _suppresses(context: ast.expr) -> bool:
     return (
         isinstance(context, ast.Call)
-        and _name(context.func) == "suppress"
-        and bool({_name(argument) for argument in context.args} & _CATCHES)
+        and last_name(context.func) == "suppress"
+        and bool({last_name(argument) for argument in context.args} & _CATCHES)
     )
 
 
-def _name(node: ast.AST) -> str:
+def last_name(node: ast.AST) -> str:
     """The last part of a dotted name; empty for anything else."""
     match node:
         case ast.Name(name) | ast.Attribute(_, name):

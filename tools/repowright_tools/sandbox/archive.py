@@ -17,7 +17,6 @@ USER = 65534
 """User and group of everything in a box: nobody."""
 
 _MODIFIED = 1577836800  # 2020-01-01; zip files, and so wheels, cannot hold the time 0
-_LINK = 0o120000
 _EXECUTABLE = 0o100755
 
 
@@ -62,7 +61,7 @@ def _add_folders(archive: tarfile.TarFile, folder: PurePosixPath, known: set[Pur
 
 def _entry(path: PurePosixPath, file: TreeFile) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
     entry = _owned(tarfile.TarInfo(str(path)), 0o755 if file.mode == _EXECUTABLE else 0o644)
-    if file.mode == _LINK:
+    if file.is_link:
         entry.type = tarfile.SYMTYPE
         entry.linkname = file.data.decode("utf-8", errors="surrogateescape")
         return entry, None

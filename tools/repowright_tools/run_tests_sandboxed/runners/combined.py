@@ -10,12 +10,11 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
+from repowright_tools.run_tests_sandboxed.models import FAILING, Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import Cases, Reporting
 from repowright_tools.run_tests_sandboxed.runners.words import command_words
 from repowright_tools.sandbox.base import OUT
 
-_BAD = ("failed", "error")
 _CODES = "codes.txt"
 """A line for each command that ended: its number and its exit code."""
 _CODE = re.compile(rb"^(\d{1,3}) (\d{1,3})$", re.MULTILINE)
@@ -156,7 +155,7 @@ class _Reading:
             cases.add_apart(case.id, case.outcome, case.duration_s, case.message or "")
         some_ran = any(case.outcome != "skipped" for case in tests)
         for name, outcome, message in beside:
-            if some_ran or outcome in _BAD:  # nothing else makes up for tests that are all skipped
+            if some_ran or outcome in FAILING:  # nothing else makes up for tests that are all skipped
                 cases.add_apart(name, outcome, message=message)
         return cases.all() if tests else None
 
@@ -176,7 +175,7 @@ def _by_itself(number: int, part: Part, code: int | None, found: list[Case] | No
     name = f"test command {number + 1}"
     if found is None:
         return [(name, "error", "it reported no tests; see the output")]
-    if code != 0 and not any(case.outcome in _BAD for case in found):
+    if code != 0 and not any(case.outcome in FAILING for case in found):
         return [(name, "error", f"{ended} although no test of it failed; see the output")]
     return []
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from repowright_tools.run_tests_sandboxed.json_objects import is_list, is_table, read_object
-from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
+from repowright_tools.run_tests_sandboxed.models import FAILING, Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import (
     MOST_BYTES,
     Cases,
@@ -77,7 +77,7 @@ def read_jest(data: bytes) -> list[Case] | None:
             said = "\n".join(_texts(test.get("failureMessages")))
             outcome = _STATES.get(text_of(test.get("status")), "error")
             cases.add_apart(name, outcome, _seconds(test.get("duration")), said)
-            failed = failed or outcome in ("failed", "error")
+            failed = failed or outcome in FAILING
         if _fails_itself(suite, failed=failed):
             cases.add_apart(path, "error", message=text_of(suite.get("message")))
     return cases.all()

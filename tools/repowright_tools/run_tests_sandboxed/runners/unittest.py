@@ -11,7 +11,7 @@ from repowright_tools.run_tests_sandboxed.json_objects import is_list
 from repowright_tools.run_tests_sandboxed.junit import by_ending, test_id
 from repowright_tools.run_tests_sandboxed.models import Case, CaseOutcome
 from repowright_tools.run_tests_sandboxed.runners.base import MOST_BYTES, Cases, Reporting
-from repowright_tools.run_tests_sandboxed.runners.words import joined
+from repowright_tools.run_tests_sandboxed.runners.words import PYTHON, joined
 from repowright_tools.sandbox.base import OUT
 
 _REPORT = "unittest.json"
@@ -48,14 +48,13 @@ sys.path[0:0] = [os.getcwd(), *filter(None, os.environ.get("PYTHONPATH", "").spl
 sys.argv[0] = "python3 -m unittest"
 unittest.main(module=None, testRunner=Runner)
 """
-_PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _MAIN = re.compile(r"(?P<kind>setUpClass|tearDownClass|setUpModule|tearDownModule) \((?P<where>[\w.]+)\)")
 _UNLOADED = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def unittest_reporting(words: list[str]) -> Reporting | None:
     """How `python -m unittest` with these words reports; None when it is something else."""
-    if len(words) < 3 or not _PYTHON.fullmatch(words[0]) or words[1:3] != ["-m", "unittest"]:
+    if len(words) < 3 or not PYTHON.fullmatch(words[0]) or words[1:3] != ["-m", "unittest"]:
         return None
     line = joined(["python3", "-I", "-u", "-c", _PROGRAM, *words[3:]])
     return Reporting(line, (_REPORT,), _read)

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 _TOKEN = re.compile(r"""[ \t]*((?:[^\s'"\\;&|<>()$`#!~]|'[^']*'|"[^"$`\\]*"|\\.)+)""")
 _PATTERN = re.compile(r"[*?{}]")
+PYTHON = re.compile(r"python(3(\.\d+)?)?")
+"""What the interpreter is called."""
 _ENVIRONMENTS = {("uv", "run"), ("poetry", "run"), ("pdm", "run"), ("pipenv", "run"), ("rye", "run"), ("hatch", "run")}
 """The environment is ours, so these are not needed."""
 
