@@ -2,15 +2,11 @@
 
 import os
 import shlex
-import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from http.server import ThreadingHTTPServer
-from ipaddress import ip_network
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -18,13 +14,15 @@ import pytest
 from repowright_tools.git.tree import TreeFile
 from repowright_tools.run_tests_sandboxed.command import test_command as command_for
 from repowright_tools.run_tests_sandboxed.deciding import Deciding
-from repowright_tools.run_tests_sandboxed.languages import language_variables
+from repowright_tools.run_tests_sandboxed.languages import find_language
 from repowright_tools.run_tests_sandboxed.node_modules import collect_links, place_links
 from repowright_tools.sandbox.base import Execution
 from repowright_tools.sandbox.client import Client
 from repowright_tools.sandbox.docker import DockerSandbox
 from repowright_tools.sandbox.policy import SandboxPolicy
+from support.docker import usual_gateway
 from support.go_proxy import MODULE, VERSION, GoProxy, go_sum
+from support.http_server import serving
 from support.projects import Project
 
 pytestmark = [pytest.mark.docker, pytest.mark.anyio]
@@ -54,7 +52,8 @@ async def outcomes(box: DockerSandbox, command: str, files: Mapping[str, str]) -
     held = {path: dedent(text).encode() for path, text in files.items()}
     made = command_for(command, None, held, by_caller=True, files=Deciding(held, held)).single
     tree = [TreeFile(path, 0o100644, data) for path, data in held.items()]
-    variables = {**language_variables(held), **made.variables}
+    language = find_language(held)
+    variables = {**(language.variables if language else {}), **made.variables}
     done = await box.execute(
         Execution(f"r_{uuid4().hex}", tree, made.line, 120, variables=variables, collect=made.collect)
     )
@@ -318,14 +317,8 @@ async def test_python_tests_that_nothing_but_their_names_tell_of_are_found(
 @pytest.fixture
 def go_proxy(docker_client: Client) -> Iterator[str]:
     """The address of a module proxy on the host."""
-    network = cast(Any, docker_client).inspect_network("bridge")
-    address = str(next(ip_network(network["IPAM"]["Config"][0]["Subnet"]).hosts()))
-    with ThreadingHTTPServer((address, 0), GoProxy) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://{address}:{server.server_port}"
-        server.shutdown()
-        thread.join(5)
+    with serving(GoProxy, usual_gateway(docker_client)) as host:
+        yield f"http://{host}"
 
 
 async def test_dependencies_of_another_language_are_installed_once_and_tested_without_network(

@@ -7,13 +7,12 @@ import json
 import re
 import shlex
 import socket
-import threading
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -31,6 +30,7 @@ from repowright_tools.sandbox.labels import box_labels
 from repowright_tools.sandbox.podman import speaks_podman
 from repowright_tools.sandbox.policy import SandboxPolicy
 from support.docker import Probe, boxes_of, usual_gateway
+from support.http_server import serving
 
 pytestmark = [pytest.mark.docker, pytest.mark.anyio]
 
@@ -119,12 +119,8 @@ def wheel() -> bytes:
 @pytest.fixture
 def private_index(gateway: str, installs: None) -> Iterator[str]:
     """The address of an index on the host, with the credentials in it."""
-    with ThreadingHTTPServer((gateway, 0), PrivateIndex) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://{USER}:{PASSWORD}@{gateway}:{server.server_port}/simple/"
-        server.shutdown()
-        thread.join(5)
+    with serving(PrivateIndex, gateway) as host:
+        yield f"http://{USER}:{PASSWORD}@{host}/simple/"
 
 
 async def said_by(policy: SandboxPolicy, client: Client, run_id: str, script: str) -> str:
@@ -215,13 +211,15 @@ async def test_what_is_no_index_is_refused_by_name(
 
 
 @pytest.mark.usefixtures("installs")
-async def test_an_installation_that_fails_for_want_of_a_host_says_which(
-    sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str
+@pytest.mark.parametrize(("then", "advised"), [("exit 1", "SANDBOX_CA_BUNDLE"), ("not-there", "SANDBOX_IMAGE")])
+async def test_an_installation_that_fails_for_want_of_a_host_says_which_and_what_to_do(
+    sandbox_policy: SandboxPolicy, docker_client: Client, run_id: str, then: str, advised: str
 ) -> None:
-    fetch = f": {run_id}; python3 -c \"import urllib.request as u; u.urlopen('https://example.org/')\""
+    fetch = f": {run_id}; python3 -c \"import urllib.request as u; u.urlopen('https://example.org/')\"; {then}"
     async with aclosing(DockerSandbox(sandbox_policy)) as box:
-        with pytest.raises(InstallFailed, match=r"refused: example\.org:443"):
+        with pytest.raises(InstallFailed, match=r"refused: example\.org:443") as failed:
             await box.prepare(EnvironmentSpec({}, [["sh", "-c", fetch]], ["/kept"]), run_id=run_id, network=True)
+    assert advised in failed.value.what_to_do
     assert boxes_of(docker_client, run_id) == []
 
 

@@ -11,9 +11,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import anyio
@@ -29,7 +28,7 @@ from repowright_tools.sandbox.hardening import BoxPlan
 from repowright_tools.sandbox.labels import box_labels
 from repowright_tools.sandbox.policy import SandboxPolicy
 from repowright_tools.sandbox.services import Service
-from support.docker import boxes_of, running_boxes, until
+from support.docker import boxes_of, running_boxes, until, usual_gateway
 from support.projects import Project
 from support.services import ASKING, CONFTEST, obeying, postgres, redis
 
@@ -142,8 +141,7 @@ def asked(line: str, service: str = "obeying", port: int = 7000) -> str:
 @pytest.fixture
 def gateway(docker_client: Client) -> Iterator[tuple[str, int]]:
     """A service on the host, at the address that containers reach the host by."""
-    network = cast(Any, docker_client).inspect_network("bridge")
-    address = str(next(ip_network(network["IPAM"]["Config"][0]["Subnet"]).hosts()))
+    address = usual_gateway(docker_client)
     with socket.create_server((address, 0)) as server:
         yield address, server.getsockname()[1]
 

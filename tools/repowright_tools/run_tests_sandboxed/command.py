@@ -9,18 +9,11 @@ from dataclasses import dataclass
 from repowright_tools.errors import InvalidArguments
 from repowright_tools.run_tests_sandboxed.deciding import Deciding
 from repowright_tools.run_tests_sandboxed.runners.base import Reporting
-from repowright_tools.run_tests_sandboxed.runners.declared import (
-    PYTEST_OPTIONS,
-    REPORT,
-    REPORT_VARIABLES,
-    declared_reporting,
-)
+from repowright_tools.run_tests_sandboxed.runners.declared import PYTEST_OPTIONS, REPORT, declared_reporting
 from repowright_tools.run_tests_sandboxed.runners.detect import reporting
 from repowright_tools.run_tests_sandboxed.runners.words import PYTHON, plain_words
 from repowright_tools.run_tests_sandboxed.selection import read_selector, selection
 from repowright_tools.secrets import redact, strip_invisible
-
-__all__ = ["REPORT", "REPORT_VARIABLES", "TestCommand", "check_arguments", "test_command"]
 
 _LIKE_UNITTEST = ["-o", "python_files=test*.py"]
 _QUOTED = 120

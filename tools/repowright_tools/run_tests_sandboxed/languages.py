@@ -133,9 +133,3 @@ def language_spec(files: Mapping[str, bytes]) -> EnvironmentSpec | None:
         commands=[install, [*language.finish]] if language.finish else [install],
         writes=[FOLDER],
     )
-
-
-def language_variables(paths: Sequence[str] | Mapping[str, bytes]) -> dict[str, str]:
-    """Environment variables for the tests of a project with these files."""
-    language = find_language(paths)
-    return {} if language is None else dict(language.variables)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from repowright_tools.models import Environment, Tamper, TestOutcome, TestReport
 from repowright_tools.run_tests_sandboxed.changed_lines import coverage
 from repowright_tools.run_tests_sandboxed.classify import Merged, classify
-from repowright_tools.run_tests_sandboxed.command import REPORT, TestCommand
+from repowright_tools.run_tests_sandboxed.command import TestCommand
 from repowright_tools.run_tests_sandboxed.judged import Judged
 from repowright_tools.run_tests_sandboxed.models import Case, Run
+from repowright_tools.run_tests_sandboxed.runners.declared import REPORT
 from repowright_tools.run_tests_sandboxed.runs import Setup
 from repowright_tools.run_tests_sandboxed.sequential import Answer
 from repowright_tools.run_tests_sandboxed.sources import Sources

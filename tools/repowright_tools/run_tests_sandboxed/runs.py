@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 
 from repowright_tools.errors import InstallFailed
 from repowright_tools.git.tree import TreeFile
@@ -49,8 +50,8 @@ class Setup:
     timeout_s: float
     language: Language | None
     supervises: bool
-    base: Sequence[TreeFile] = ()
-    changes_dependencies: bool = False
+    base: Sequence[TreeFile]
+    changes_dependencies: bool
 
 
 @dataclass(frozen=True)
@@ -70,43 +71,46 @@ class Tested:
 
 async def set_up(ctx: StageContext, args: RunTestsArguments, sources: Sources, command: TestCommand) -> Setup:
     """The environment for the candidate's dependencies; the base is tested in the same one. Raises InstallFailed."""
-    files = {file.path: file.data for file in sources.candidate if file.mode != 0o120000}
     # The base decides: a change must not be able to switch its supervisor off.
     supervises = command.reports and not any(is_part_of_pytest(file.path) for file in sources.base)
     if command.reports and not supervises:
         command = replace(command, remarks=(*command.remarks, _UNSUPERVISED))
-    language = find_language(files)
+    health = await ctx.sandbox.check()  # an engine that does not answer is said before what is wrong with a manifest
+    language = find_language(sources.candidate_data)
     foreign = command.single.foreign and language is not None
-    project = None if foreign else await in_thread(read_python_project, files)
-    timeout_s = min(args.timeout_s, ctx.sandbox.limits.timeout_s)
-    differs = await in_thread(_changes_dependencies, sources.base_data, files, foreign)
-    health = await ctx.sandbox.check()
-    image = Prepared(health.image, health.image_digest, cached=True)
-    network = args.setup_network
-    if project is None:
-        other = language_spec(files)
-        made = None if other is None else await ctx.sandbox.prepare(other, run_id=ctx.run_id, network=network)
-        return Setup(command, None, made or image, timeout_s, language, supervises, sources.base, differs)
-    prepared = await ctx.sandbox.prepare(environment_spec(project), run_id=ctx.run_id, network=network)
-    if project.is_dynamic and prepared is not None:
+    project, spec = await in_thread(_dependencies, sources.candidate_data, foreign)
+    differs = await in_thread(_changes_dependencies, sources, spec, foreign)
+    prepare = partial(ctx.sandbox.prepare, run_id=ctx.run_id, network=args.setup_network)
+    prepared = None if spec is None else await prepare(spec)
+    if project is not None and project.is_dynamic and prepared is not None:
         more = await _metadata_requirements(ctx, project, prepared.digest, sources.candidate)
         if more:
-            spec = environment_spec(project, more)
-            prepared = await ctx.sandbox.prepare(spec, run_id=ctx.run_id, network=network) or prepared
-    return Setup(command, project, prepared or image, timeout_s, None, supervises, sources.base, differs)
+            prepared = await prepare(environment_spec(project, more)) or prepared
+    return Setup(
+        command=command,
+        project=project,
+        image=prepared or Prepared(health.image, health.image_digest, cached=True),
+        timeout_s=min(args.timeout_s, ctx.sandbox.limits.timeout_s),
+        language=language if project is None else None,
+        supervises=supervises,
+        base=sources.base,
+        changes_dependencies=differs,
+    )
 
 
-def _changes_dependencies(base: Mapping[str, bytes], candidate: Mapping[str, bytes], foreign: bool) -> bool:
-    """Whether the environment of the candidate is another one than the base's own would be."""
+def _dependencies(files: Mapping[str, bytes], foreign: bool) -> tuple[PythonProject | None, EnvironmentSpec | None]:
+    """The Python project in a tree, if it is one, and what is to be installed. Raises InstallFailed."""
+    project = None if foreign else read_python_project(files)
+    return project, language_spec(files) if project is None else environment_spec(project)
 
-    def spec(files: Mapping[str, bytes]) -> EnvironmentSpec | None:
-        project = None if foreign else read_python_project(files)
-        return language_spec(files) if project is None else environment_spec(project)
 
+def _changes_dependencies(sources: Sources, candidate: EnvironmentSpec | None, foreign: bool) -> bool:
+    """Whether the candidate's environment is another one than the base's own would be."""
     try:
-        return spec(base) != spec(candidate) or base.get("setup.py") != candidate.get("setup.py")
+        _, base = _dependencies(sources.base_data, foreign)
     except InstallFailed:
-        return True  # what is wrong with the candidate is said when it is installed
+        return True
+    return base != candidate or sources.base_data.get("setup.py") != sources.candidate_data.get("setup.py")
 
 
 async def _metadata_requirements(

@@ -108,7 +108,8 @@ def _explained(error: InstallFailed, refused: Sequence[str]) -> InstallFailed:
     if not refused:
         return error
     listed = ", ".join(redact(strip_invisible(where)) for where in refused)
-    return InstallFailed(f"{error.message}\nIt asked for what is no package index and was refused: {listed}")
+    message = f"{error.message}\nIt asked for what is no package index and was refused: {listed}"
+    return InstallFailed(message, what_to_do=error.what_to_do)
 
 
 def _inputs(files: Mapping[str, bytes]) -> BytesIO:
