@@ -291,3 +291,18 @@ async def test_comparing_with_git_runs_no_filter_of_the_repository(tmp_path: Pat
 
     assert len(index.parsed) == 250
     assert not marker.exists()
+
+
+@pytest.mark.anyio
+async def test_damaged_lists_of_words_are_dropped_and_the_next_search_answers_as_a_new_one(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    make_repository(root, {"a.py": "def charge(): refund()\n", "b.py": "def refund(): pass\n"})
+    found = await (await kept(tmp_path / "index").open(root)).relevant("charge a refund")
+    (file,) = (tmp_path / "index").glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE search_posting SET entries = substr(entries, 2)")
+        database.commit()
+
+    with pytest.raises(StoreDamaged):
+        await (await kept(tmp_path / "index").open(root)).relevant("charge a refund")
+    assert await (await kept(tmp_path / "index").open(root)).relevant("charge a refund") == found

@@ -133,3 +133,29 @@ async def test_no_program_that_the_repository_configures_is_started(folder: Path
         git(folder, "config", key, value)
     assert [found.paths for found in await read_history(folder, database())] == [(".gitattributes", "a.py")]
     assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE history_commit SET paths = substr(paths, 2)",
+        "UPDATE history_commit SET paths = 7",
+        "UPDATE history_head SET ids = substr(ids, 1, length(ids) - 3)",
+        "UPDATE history_head SET ids = '[5]'",
+    ],
+)
+async def test_what_is_damaged_is_read_again_and_mended(folder: Path, damage: str) -> None:
+    commit(folder, "Start", {"a.py": "1"}, 1_700_000_000)
+    commit(folder, "More", {"b.py": "1"}, 1_700_000_100)
+    connection = database()
+    whole = await read_history(folder, connection)
+    kept = kept_in(connection)
+    connection.execute(damage)
+    assert kept_in(connection) != kept
+    assert await read_history(folder, connection) == whole
+    assert kept_in(connection) == kept
+
+
+def kept_in(connection: sqlite3.Connection) -> list[list[tuple[str, ...]]]:
+    tables = ("history_commit", "history_head")
+    return [sorted(connection.execute(f"SELECT * FROM {table}")) for table in tables]

@@ -19,21 +19,9 @@ from repowright_tools.index.limits import Limits
 from repowright_tools.index.parse import parse
 from repowright_tools.index.parsing import Parser, ParserLost, Unread
 from repowright_tools.index.wire import dumped, loaded, names_in
+from support.parsers import workers
 from support.ports import RecordedEvents
 from support.repositories import git, make_repository
-
-
-def workers() -> list[int]:
-    """Processes of ours that parse."""
-    found: list[int] = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(stat[1]) == os.getpid() and stat[0] != "Z" and b"index.worker" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
 
 
 @asynccontextmanager

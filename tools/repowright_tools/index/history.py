@@ -6,6 +6,7 @@ Plumbing commands only: `git log` obeys settings of the repository that start pr
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,9 +68,8 @@ async def read_history(root: Path, connection: sqlite3.Connection, most: int = N
     """
     try:
         head = (await read_git(root, "rev-parse", "--verify", "--end-of-options", "HEAD^{commit}")).decode().strip()
-        listed = await in_thread(_known_list, connection, head, most)
-        if listed is None:
-            listed = await _newest(root, head, most)
+        known = await in_thread(_known_list, connection, head, most)
+        listed = await _newest(root, head, most) if known is None else known
     except GitFailed:
         return []
     found = await in_thread(_stored, connection, [commit for commit, _ in listed])
@@ -85,7 +85,8 @@ async def read_history(root: Path, connection: sqlite3.Connection, most: int = N
         except GitFailed:  # trees that a partial clone does not have, today
             continue
         found |= {commit.id: commit for commit in some}
-    await in_thread(_keep_list, connection, head, most, listed)
+    if known is None:
+        await in_thread(_keep_list, connection, head, most, listed)
     return [found[commit] for commit, _ in listed if commit in found]
 
 
@@ -159,7 +160,9 @@ def _known_list(connection: sqlite3.Connection, head: str, most: int) -> list[tu
     for statement in _SCHEMA:
         connection.execute(statement)
     row = connection.execute("SELECT ids FROM history_head WHERE head = ? AND most = ?", (head, most)).fetchone()
-    return [(commit, time) for commit, time in json.loads(row[0])] if row else None
+    with suppress(ValueError, TypeError):  # damaged: it is listed again
+        return [(commit, time) for commit, time in json.loads(row[0])] if row else None
+    return None
 
 
 def _stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Commit]:
@@ -167,21 +170,22 @@ def _stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Com
         "SELECT id, time, message, paths FROM history_commit WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
-    return {commit: Commit(commit, time, message, tuple(json.loads(paths))) for commit, time, message, paths in rows}
+    found: dict[str, Commit] = {}
+    for commit, time, message, paths in rows:
+        with suppress(ValueError, TypeError):  # damaged: it is read again
+            found[commit] = Commit(commit, time, message, tuple(json.loads(paths)))
+    return found
 
 
 def _keep(connection: sqlite3.Connection, commits: Sequence[Commit]) -> None:
     rows = [(commit.id, commit.time, commit.message, json.dumps(commit.paths)) for commit in commits]
     with transaction(connection):
-        connection.executemany("INSERT OR IGNORE INTO history_commit VALUES(?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO history_commit VALUES(?, ?, ?, ?)", rows)
 
 
 def _keep_list(connection: sqlite3.Connection, head: str, most: int, listed: Sequence[tuple[str, int]]) -> None:
     """Keep which commits a HEAD reaches, of the heads seen last."""
     with transaction(connection):
-        known = connection.execute("SELECT 1 FROM history_head WHERE head = ? AND most = ?", (head, most)).fetchone()
-        if known:
-            return
         connection.execute("INSERT OR REPLACE INTO history_head VALUES(?, ?, ?)", (head, most, json.dumps(listed)))
         connection.execute(
             "DELETE FROM history_head WHERE rowid NOT IN (SELECT rowid FROM history_head ORDER BY rowid DESC LIMIT ?)",

@@ -74,6 +74,13 @@ class Index:
             NotARepository, WorkspaceTooLarge, InvalidArguments: see `list_names`.
         """
         root = _absolute(root)  # the processes that read have another folder
+        try:
+            await self._standby.ready(root, self._limits)  # while the store is opened
+            return await self._opened(root, exclude, events)
+        finally:
+            await self._standby.settle()
+
+    async def _opened(self, root: Path, exclude: Sequence[str], events: EventSink | None) -> "RepositoryIndex":
         warnings: list[tuple[str, str]] = []
         try:
             store = await in_thread(self._store)

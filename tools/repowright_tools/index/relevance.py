@@ -37,8 +37,12 @@ class Relevance:
         self._search: Search | None = None
 
     def find(self, focus: str, limit: int, commits: "Sequence[Commit]") -> "list[Relevant]":
-        """The best files first."""
-        with self._asking:
+        """The best files first.
+
+        Raises:
+            StoreDamaged: what was kept makes no sense.
+        """
+        with self._asking, self._store.reading():
             try:
                 return self._answer(self._search or self._synced(self._store.connect()), focus, limit, commits)
             except UNUSABLE:  # it cannot be kept: made in memory, it answers the same

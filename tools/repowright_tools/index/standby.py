@@ -1,7 +1,6 @@
 """A parser that waits, ready, in a process that lives longer than one scan."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from repowright_tools.index.limits import Limits
@@ -15,6 +14,17 @@ class Standby:
         """`keeps`: whether a parser is kept at all, for which somebody has to call `aclose`."""
         self._waiting: Parser | None = None
         self._keeps = keeps
+
+    async def ready(self, root: Path, limits: Limits) -> None:
+        """Have a parser started before it is asked for: until then, something else can be done.
+
+        Raises:
+            OSError: none can be started.
+        """
+        if self._waiting is None:
+            parser = Parser(root, limits)
+            await parser.start()
+            await self._wait(parser)
 
     async def take(self, root: Path, limits: Limits) -> Parser:
         """A started parser for this folder.
@@ -34,12 +44,32 @@ class Standby:
         if parser.used or self._waiting is not None or not self._keeps:
             await parser.kill()
         if self._waiting is None and self._keeps:
-            self._waiting = Parser(parser.root, parser.limits) if parser.used else parser
-            with suppress(OSError):  # the next scan will say so, if it is still so
-                await self._waiting.prepare(forms)
+            following = Parser(parser.root, parser.limits) if parser.used else parser
+            try:
+                await following.prepare(forms)
+            except OSError:  # the next scan will say so, if it is still so
+                return
+            except BaseException:
+                await following.kill()
+                raise
+            await self._wait(following)
+            await self.settle()  # it may have been closed meanwhile
+
+    async def settle(self) -> None:
+        """End a parser that was made ready and never taken, where none is kept."""
+        if not self._keeps:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """End the process that waits, and keep none from now on."""
         self._keeps = False
-        if self._waiting is not None:
-            await self._waiting.kill()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            await waiting.kill()
+
+    async def _wait(self, parser: Parser) -> None:
+        """Have a started parser wait; not before it is started, or two who take it would both start it."""
+        if self._waiting is None:
+            self._waiting = parser
+        else:
+            await parser.kill()
