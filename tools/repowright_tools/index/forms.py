@@ -31,7 +31,11 @@ class Depth:
 def form_of(name: bytes, size: int, limits: Limits) -> str | None:
     """What parses a file that the limits on the whole leave room for; None when nothing does."""
     grammar = grammar_of(shown(name))
-    if grammar is None or size > limits.tags_bytes or not grammar_available(grammar):
+    return None if grammar is None else _form(grammar, size, limits)
+
+
+def _form(grammar: str, size: int, limits: Limits) -> str | None:
+    if size > limits.tags_bytes or not grammar_available(grammar):
         return None
     return grammar if size <= limits.parse_bytes else grammar + TAGS
 
@@ -40,14 +44,15 @@ def depth_of(table: FileTable, places: Iterable[int], limits: Limits) -> Depth:
     """How deep the files at these places are looked into, in their order, until the limits on the whole are used up."""
     depth = Depth()
     for place in places:
+        grammar = grammar_of(shown(table.names[place]))
+        if grammar is None:
+            continue
         size = max(table.size(place), 0)
-        form = form_of(table.names[place], size, limits)
+        form = _form(grammar, size, limits)
         if form is None:
-            grammar = grammar_of(shown(table.names[place]))
-            if grammar is not None:
-                missing = not grammar_available(grammar)
-                depth.missing[grammar] += missing
-                depth.given_up["large_source"] += not missing
+            missing = not grammar_available(grammar)
+            depth.missing[grammar] += missing
+            depth.given_up["large_source"] += not missing
             continue
         depth.source_bytes += size
         if depth.source_bytes > limits.tags_total_bytes:

@@ -173,11 +173,10 @@ class _Scanning:
         Returns:
             The stale places, and those of files that did not change and are looked into more or less deep now.
         """
-        for place in stale:
-            size, modified, changed, inode = self._stats[place * STAT_FIELDS : (place + 1) * STAT_FIELDS]
-            # One that changed lately may change again unseen.
-            trusted = max(modified, changed) <= self._trusted_before
-            self._table.set_stat(place, (size, modified, changed if trusted else -1, inode))
+        stats = self._table.stats = self._stats
+        for place, times in enumerate(zip(stats[1::STAT_FIELDS], stats[2::STAT_FIELDS], strict=True)):
+            if max(times) > self._trusted_before:
+                stats[place * STAT_FIELDS + 2] = -1  # one that changed lately may change again unseen
         depth = None
         if len(stale) <= MANY and not kept.warnings and kept.digest:
             depth = depth_after(self._table, stale, kept.source_bytes, self._limits)
