@@ -210,9 +210,12 @@ async def test_neither_plan_nor_instruction_is_an_error(repository: BoundReposit
 
 async def test_a_legacy_harness_is_nothing_but_new_tests(repository: BoundRepository) -> None:
     tests_only = {"new_files": [{"path": "tests/test_cart.py", "content": "x = 1\n"}]}
-    result = await generate(repository, [DISCOUNT, tests_only], instruction="Pin the cart", mode="legacy_harness")
+    no_test = {"new_files": [{"path": "shop/test_cart.go", "content": "package shop\n"}]}  # Go reads cart_test.go alone
+    result = await generate(
+        repository, [DISCOUNT, no_test, tests_only], instruction="Pin the cart", mode="legacy_harness"
+    )
     assert [file.path for file in result.files] == ["tests/test_cart.py"]
-    assert [one.path for one in result.rejected] == ["shop/cart.py"]
+    assert [one.path for one in result.rejected] == ["shop/cart.py", "shop/test_cart.go"]
 
 
 async def test_a_file_mode_survives_an_edit_and_a_rename(repository: BoundRepository) -> None:

@@ -27,6 +27,7 @@ def found(files: dict[str, str], kind: str) -> list[tuple[str, str, int]]:
         ({"tests/test_a.py": "import pytest\n"}, "tests/test_a.py", 1),
         ({"tests/conftest.py": "\n"}, "tests/conftest.py", 1),
         ({"tests/test_a.py": "x = 1\n\ndef test_a():\n    pass\n"}, "tests/test_a.py", 3),
+        ({"tests/test_a.py": "def test():\n    pass\n"}, "tests/test_a.py", 1),
     ],
 )
 def test_pytest_is_found_wherever_it_is_named(files: dict[str, str], path: str, line: int) -> None:

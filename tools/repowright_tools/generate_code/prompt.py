@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,14 +37,6 @@ Write characterisation tests: tests that pin what the code does today, right or 
 
 _MAP_TOKENS = 2048
 _RELEVANT_FILES = 8
-_TEST_FILE = re.compile(
-    r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*|[^/]*_test)\.\w+$|[^/]*\.(test|spec)\.\w+$|(^|/)\w*Tests?\.java$"
-)
-
-
-def is_test_file(path: str) -> bool:
-    """Whether the path is where the six languages keep tests."""
-    return _TEST_FILE.search(path) is not None
 
 
 async def context(

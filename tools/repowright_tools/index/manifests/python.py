@@ -172,7 +172,7 @@ def _pytest_used(tree: Tree) -> tuple[str, int] | None:
     if place := _in_tests(tree, r"^[ \t]*(import|from) pytest\b"):
         return place
     conftest = next((path for path in tree.paths if name_of(path) == "conftest.py"), None)
-    return (conftest, 1) if conftest else _in_tests(tree, r"^(async )?def test_\w*\(")
+    return (conftest, 1) if conftest else _in_tests(tree, r"^(async )?def test\w*\(")
 
 
 def _in_tests(tree: Tree, pattern: str) -> tuple[str, int] | None:
