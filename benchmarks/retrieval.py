@@ -158,7 +158,7 @@ def _one_case(
 def _linked(parsed: Mapping[str, ParsedFile]) -> Mapping[str, Mapping[str, float]]:
     """Files that refer to each other by name, in both directions."""
     paths = sorted(parsed)
-    graph = reference_graph(_names(path, parsed[path]) for path in paths)
+    graph = reference_graph([_names(path, parsed[path]) for path in paths])
     found: defaultdict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
     for node, path in enumerate(paths):
         for source, weight in graph.row(node).items():

@@ -1,11 +1,14 @@
 """The ranked map: inside its budget, the same for the same tree, and what it ranks first."""
 
+import random
 from pathlib import Path
 
 import pytest
 
+from repowright_tools.index.change import changed
 from repowright_tools.index.graph import MAX_DEFINERS, FileNames, ReferenceGraph, reference_graph
 from repowright_tools.index.index import Index
+from repowright_tools.index.keys import Keys
 from repowright_tools.index.languages import family_of
 from repowright_tools.index.parse import parse
 from repowright_tools.index.wire import dumped, names_in
@@ -24,13 +27,14 @@ LIBRARY = {
 
 
 def names_of(grammar: str, data: bytes) -> FileNames:
-    return FileNames(family_of(grammar), *names_in(dumped(parse(grammar, data))))
+    (names,) = names_in([dumped(parse(grammar, data))])
+    return FileNames(family_of(grammar), *names)
 
 
 def graph_of(files: dict[str, tuple[str, bytes]]) -> dict[str, dict[str, int]]:
     """Who refers to whom, in thousandths of a telling use."""
     paths = sorted(files)
-    graph = reference_graph(names_of(*files[path]) for path in paths)
+    graph = reference_graph([names_of(*files[path]) for path in paths])
     links: dict[str, dict[str, int]] = {}
     for target, path in enumerate(paths):
         for source, weight in graph.row(target).items():
@@ -125,7 +129,7 @@ def test_no_link_crosses_languages_but_typescript_and_javascript_are_one() -> No
 
 
 def test_ranks_are_a_distribution_and_follow_preference() -> None:
-    graph = reference_graph(names_of("python", b"def %s(): pass\nb()\n" % name) for name in (b"a", b"b", b"c"))
+    graph = reference_graph([names_of("python", b"def %s(): pass\nb()\n" % name) for name in (b"a", b"b", b"c")])
     rank, preferred = graph.ranked(), graph.ranked([0.0, 0.0, 2.0])
 
     assert sum(rank) == pytest.approx(1)
@@ -136,10 +140,61 @@ def test_ranks_are_a_distribution_and_follow_preference() -> None:
 
 
 def test_a_graph_that_was_kept_is_the_same_graph() -> None:
-    graph = reference_graph(names_of("python", b"def %s(): pass\nb()\n" % name) for name in (b"a", b"b", b"c"))
+    graph = reference_graph([names_of("python", b"def %s(): pass\nb()\n" % name) for name in (b"a", b"b", b"c")])
     assert ReferenceGraph.loaded(graph.dumped()) == graph
     with pytest.raises(ValueError, match="not a graph"):
         ReferenceGraph.loaded(graph.dumped()[:-1])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_graph_after_changes_is_that_of_a_new_one(seed: int) -> None:
+    choice = random.Random(seed)
+    names = [f"{letter}_name" for letter in "abcdefgh"]
+
+    def some() -> FileNames:
+        used = {name: choice.randrange(1, 9) for name in choice.sample(names, choice.randrange(6))}
+        return FileNames("python", choice.sample(names[seed % 2 :], choice.randrange(4)), used)
+
+    for _ in range(50):
+        before = [some() for _ in range(6)]
+        after = [names if choice.randrange(3) else some() for names in before]
+        files = {node: pair for node, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]}
+        graph = ReferenceGraph.loaded(reference_graph(before).dumped())
+        found, new = changed(graph, files), reference_graph(after)
+        used, defined = {name for it in before for name in it.used}, {name for it in before for name in it.defined}
+        now = {name for it in after for name in it.defined}
+        assert (found is None) == bool(used & now - defined)
+        if found is not None:
+            assert (found.links(), list(found.rank)) == (new.links(), list(new.rank))
+            keys = [f"python {name}" for name in sorted(now)]
+            assert [found.flow_to(key, range(6)) for key in keys] == [new.flow_to(key, range(6)) for key in keys]
+            assert [list(found.definers_of(key)) for key in keys] == [list(new.definers_of(key)) for key in keys]
+
+
+def test_a_key_is_found_by_its_place() -> None:
+    texts = sorted({f"{number}\n{chr(number * 37)}" for number in range(1, 1500)})
+    keys = Keys.loaded(Keys.of(texts).dumped())
+    assert [keys.place(text) for text in texts] == list(range(len(texts)))
+    assert [keys.place(text) for text in ("", "0", "1", "1\n", "9", "\U0010ffff")] == [None] * 6
+    assert Keys.loaded(Keys.of([]).dumped()).place("a") is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("definitions", [0, 1, 30])
+async def test_a_map_is_full_when_the_best_of_the_last_one_are_gone(tmp_path: Path, definitions: int) -> None:
+    """Of 70 files, the best 64 are looked into; of their definitions, the best are kept for the next map."""
+    root = tmp_path / "repository"
+    make_repository(root, {f"m{file:02}.py": functions(f"old{file}", 9) for file in range(70)})
+    index = Index(folder=tmp_path / "index", repository="x")
+    for budget in (256, 1024):
+        await (await index.open(root)).render_map(budget)
+        for file in range(40):
+            (root / f"m{file:02}.py").write_text(functions(f"of_{budget}_{file}", definitions))
+        assert await (await index.open(root)).render_map(budget) == await (await Index().open(root)).render_map(budget)
+
+
+def functions(name: str, count: int) -> str:
+    return "".join(f"def {name}_{number}(): pass\n" for number in range(count))
 
 
 def test_the_estimate_is_rather_too_high_than_too_low() -> None:

@@ -81,9 +81,9 @@ def test_definitions_can_be_kept_without_references() -> None:
 
 @pytest.mark.parametrize("used", ['{"f":"many"}', '{"f":-1}', '{"f":1e999}', '["f"]', "9"])
 def test_counts_that_are_none_are_no_parse_result(used: str) -> None:
-    assert names_in('[]\t[["g"],{"f":2}]\t[]') == (["g"], {"f": 2})
+    assert names_in(['[]\t[["g"],{"f":2}]\t[]']) == [(["g"], {"f": 2})]
     with pytest.raises(ValueError, match="not a parse result"):
-        names_in(f'[]\t[["g"],{used}]\t[]')
+        names_in([f'[]\t[["g"],{used}]\t[]'])
 
 
 @pytest.mark.anyio

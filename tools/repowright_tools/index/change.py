@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from repowright_tools.index.graph import FileNames, ReferenceGraph, key_of, name_of, weights_of
-from repowright_tools.index.rank import pagerank
+from repowright_tools.index.rank import Links, pagerank
 
 
-def changed(graph: ReferenceGraph, files: Mapping[int, tuple[FileNames, FileNames]]) -> ReferenceGraph:
-    """The graph after files (by node) went from the first of their names to the second."""
+def changed(graph: ReferenceGraph, files: Mapping[int, tuple[FileNames, FileNames]]) -> ReferenceGraph | None:
+    """The graph after files (by node) went from the first of their names to the second.
+
+    None when a name is defined now that was used before anything defined it: nobody wrote down by whom.
+    """
     redefined: dict[str, list[int]] = {}
     reused: dict[str, dict[int, int]] = {}
-    shown = graph.shown[:]
+    shown = array("I", graph.shown.tobytes())
     for node, (before, after) in files.items():
         shown[node] = len(after.defined)
         for key in _keys(before.family, before.defined) ^ _keys(after.family, after.defined):
@@ -24,6 +27,8 @@ def changed(graph: ReferenceGraph, files: Mapping[int, tuple[FileNames, FileName
             users.pop(node, None)
             if count:
                 users[node] = count
+    if any(nodes and graph.unmet.place(key) is not None for key, nodes in redefined.items()):
+        return None
     moved: defaultdict[int, Counter[int]] = defaultdict(Counter)  # target: source: how much more
     for key in sorted({*redefined, *reused}):
         definers: Sequence[int] = graph.definers_of(key)
@@ -33,19 +38,15 @@ def changed(graph: ReferenceGraph, files: Mapping[int, tuple[FileNames, FileName
     after_all = replace(graph, shown=shown, redefined=redefined, reused=reused)
     if not any(any(row.values()) for row in moved.values()):
         return after_all
-    starts, sources, weights = _respliced(graph, moved)
-    out = graph.out[:]
-    for row in moved.values():
-        for source, weight in row.items():
-            out[source] += weight
-    linked = replace(after_all, starts=starts, sources=sources, weights=weights, out=out)
-    return replace(linked, rank=array("d", pagerank(linked.links())))
+    links = _respliced(graph.links(), moved)
+    linked = replace(after_all, starts=links.starts, sources=links.sources, weights=links.weights, out=links.out)
+    return replace(linked, rank=array("d", pagerank(links)))
 
 
 def _move(
     moved: Mapping[int, Counter[int]], sign: int, key: str, definers: Sequence[int], uses: Mapping[int, int]
 ) -> None:
-    links = weights_of(name_of(key), definers, uses, uses.values())
+    links = weights_of(name_of(key), definers, uses, uses.values()).items()
     for target in definers if links else ():
         for source, weight in links:
             moved[target][source] += sign * weight
@@ -62,25 +63,26 @@ def _differing(before: FileNames, after: FileNames) -> dict[str, int]:
     return {key: new.get(key, 0) for key in {*old, *new} if old.get(key, 0) != new.get(key, 0)}
 
 
-def _respliced(
-    graph: ReferenceGraph, moved: Mapping[int, Mapping[int, int]]
-) -> tuple["array[int]", "array[int]", "array[int]"]:
-    starts, sources, weights = array("I"), array("I"), array("I")
+def _respliced(links: Links, moved: Mapping[int, Mapping[int, int]]) -> Links:
+    starts, sources, weights, out = array("I"), array("I"), array("I"), links.out[:]
     copied = 0  # up to which node, and with it which link, the columns are made
-    for node in [*sorted(moved), len(graph.shown)]:
-        begin, end = graph.starts[copied], graph.starts[node]
+    for node in [*sorted(moved), len(out)]:
+        begin, end = links.starts[copied], links.starts[node]
         shift = len(sources) - begin
-        starts.extend([start + shift for start in graph.starts[copied:node]] if shift else graph.starts[copied:node])
-        sources.extend(graph.sources[begin:end])
-        weights.extend(graph.weights[begin:end])
-        if node == len(graph.shown):
+        starts.extend([start + shift for start in links.starts[copied:node]] if shift else links.starts[copied:node])
+        sources.extend(links.sources[begin:end])
+        weights.extend(links.weights[begin:end])
+        if node == len(out):
             break
         starts.append(len(sources))
-        row = Counter(graph.row(node))
-        row.update(moved[node])
+        until = links.starts[node + 1]
+        row = Counter(dict(zip(links.sources[end:until], links.weights[end:until], strict=True)))
+        for source, weight in moved[node].items():
+            row[source] += weight
+            out[source] += weight
         for source in sorted(source for source, weight in row.items() if weight):
             sources.append(source)
             weights.append(row[source])
         copied = node + 1
     starts.append(len(sources))
-    return starts, sources, weights
+    return Links(starts, sources, weights, out)

@@ -2,18 +2,17 @@
 
 import json
 from array import array
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate, chain, pairwise
 from math import isqrt
-from typing import NamedTuple, TypeVar
+from operator import mul
+from typing import NamedTuple, TypeAlias
 
+from repowright_tools.index.keys import Keys
 from repowright_tools.index.rank import Links, pagerank
-
-T = TypeVar("T")
 
 MAX_DEFINERS = 20
 """A name that more files define than this (`run`, `main`, `__init__`) says nothing about who uses whom."""
@@ -22,8 +21,7 @@ _UNIT = 1000  # the weight of one telling use; whole numbers, so that a sum does
 _COLUMNS = (
     "define_starts",
     "definers",
-    "refer_starts",
-    "referrers",
+    "use_starts",
     "uses",
     "starts",
     "sources",
@@ -31,6 +29,10 @@ _COLUMNS = (
     "out",
     "shown",
 )
+
+
+Column: TypeAlias = "array[int] | memoryview[int]"
+"""Of unsigned integers, 4 bytes each."""
 
 
 class FileNames(NamedTuple):
@@ -46,26 +48,26 @@ class ReferenceGraph:
     """Files as nodes 0 to n-1, in the order of their paths.
 
     Attributes:
-        keys: `family name` of every name that is defined, sorted.
+        keys: `family name` of every name that is defined, and `unmet` of every other that is used.
         define_starts, definers: the files that define each of them.
-        refer_starts, referrers, uses: the files that use it, and how often.
+        use_starts, uses: a file that uses it, how often, the next file, how often, and so on.
         starts, sources, weights, out: links, as rows by target (see `rank.Links`).
         shown: how many definitions each file has for others.
         rank: of each file, without preference.
         redefined, reused: what holds instead of the columns for names that changed since they were made (`change.py`).
     """
 
-    keys: list[str]
-    define_starts: "array[int]"
-    definers: "array[int]"
-    refer_starts: "array[int]"
-    referrers: "array[int]"
-    uses: "array[int]"
-    starts: "array[int]"
-    sources: "array[int]"
-    weights: "array[int]"
-    out: "array[int]"
-    shown: "array[int]"
+    keys: Keys
+    unmet: Keys
+    define_starts: "Column"
+    definers: "Column"
+    use_starts: "Column"
+    uses: "Column"
+    starts: "Column"
+    sources: "Column"
+    weights: "Column"
+    out: "Column"
+    shown: "Column"
     rank: Sequence[float] = field(default_factory=lambda: array("d"))
     redefined: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
     reused: Mapping[str, Mapping[int, int]] = field(default_factory=dict[str, Mapping[int, int]])
@@ -75,18 +77,18 @@ class ReferenceGraph:
         return self.rank if preferred is None else pagerank(self.links(), preferred)
 
     def links(self) -> Links:
-        return Links(self.starts, self.sources, self.weights, self.out)
+        columns = (self.starts, self.sources, self.weights, self.out)
+        return Links(*(array("I", column.tobytes()) for column in columns))
 
     def definers_of(self, key: str) -> Sequence[int]:
         """The files that define a name."""
         if key in self.redefined:
             return self.redefined[key]
-        at = self._place(key)
-        return () if at is None else self.definers[self.define_starts[at] : self.define_starts[at + 1]]
+        return self._definers(key, self.keys.place(key))
 
     def uses_of(self, key: str) -> Mapping[int, int]:
         """How often each file uses a name."""
-        return dict(zip(*self._users(key), strict=True))
+        return dict(zip(*self._users(key, self.keys.place(key)), strict=True))
 
     def flow_to(self, key: str, share: Sequence[float]) -> float:
         """How much rank flows to each file that defines a name from those that use it.
@@ -95,8 +97,10 @@ class ReferenceGraph:
             key: the name.
             share: of each file, the rank that flows along one unit of weight.
         """
-        links = weights_of(name_of(key), self.definers_of(key), *self._users(key))
-        return sum([share[source] * weight for source, weight in links])
+        at = self.keys.place(key)
+        links = weights_of(name_of(key), self._definers(key, at), *self._users(key, at))
+        flows: Iterable[float] = map(mul, map(share.__getitem__, links), links.values())
+        return sum(flows)
 
     def row(self, node: int) -> dict[int, int]:
         """Who links to a file, and how strongly."""
@@ -105,51 +109,58 @@ class ReferenceGraph:
 
     def dumped(self) -> bytes:
         """As it is kept."""
-        columns = [getattr(self, name).tobytes() for name in _COLUMNS] + [array("d", self.rank).tobytes()]
-        names = "\n".join(self.keys).encode("utf-8", "surrogatepass")
-        head = json.dumps([len(names), *map(len, columns)]).encode()
-        return b"".join([head, b"\n", names, *columns])
+        pieces = [self.keys.dumped(), self.unmet.dumped(), *(getattr(self, name).tobytes() for name in _COLUMNS)]
+        pieces.append(array("d", self.rank).tobytes())
+        return b"".join([json.dumps([*map(len, pieces)]).encode(), b"\n", *pieces])
 
-    def _users(self, key: str) -> tuple[Sequence[int], Sequence[int]]:
+    def _definers(self, key: str, at: int | None) -> Sequence[int]:
+        if key in self.redefined:
+            return self.redefined[key]
+        return () if at is None else self.definers[self.define_starts[at] : self.define_starts[at + 1]]
+
+    def _users(self, key: str, at: int | None) -> tuple[Sequence[int], Sequence[int]]:
         """The files that use a name, and how often each."""
         if key in self.reused:
             return tuple(self.reused[key]), tuple(self.reused[key].values())
-        at = self._place(key)
-        row = slice(0, 0) if at is None else slice(self.refer_starts[at], self.refer_starts[at + 1])
-        return self.referrers[row], self.uses[row]
-
-    def _place(self, key: str) -> int | None:
-        at = bisect_left(self.keys, key)
-        return at if at < len(self.keys) and self.keys[at] == key else None
+        if at is None:
+            return (), ()
+        row = self.uses[self.use_starts[at] : self.use_starts[at + 1]]
+        return row[::2], row[1::2]
 
     @staticmethod
     def loaded(data: bytes) -> "ReferenceGraph":
-        """What was kept. Raises ValueError when it is something else."""
+        """What was kept, of which little is looked at before it is asked for. Raises ValueError when it is something
+        else.
+        """
         begin = data.find(b"\n") + 1
         sizes: list[int] = json.loads(data[:begin])
-        if len(sizes) != len(_COLUMNS) + 2 or sum(sizes) != len(data) - begin:
+        if len(sizes) != len(_COLUMNS) + 3 or sum(sizes) != len(data) - begin:
             raise ValueError("not a graph")
         ends = list(accumulate(sizes, initial=begin))
-        pieces = [data[start:end] for start, end in pairwise(ends)]
-        keys = pieces[0].decode("utf-8", "surrogatepass").split("\n") if pieces[0] else []
+        keys, unmet, *columns, rank = [memoryview(data)[start:end] for start, end in pairwise(ends)]
         graph = reference_graph(())
-        graph.keys, graph.rank = keys, array("d", pieces[-1])
-        for name, piece in zip(_COLUMNS, pieces[1:-1], strict=True):
-            setattr(graph, name, array("I", piece))
+        graph.keys, graph.unmet = Keys.loaded(bytes(keys)), Keys.loaded(bytes(unmet))
+        try:
+            graph.rank = rank.cast("d")
+            for name, column in zip(_COLUMNS, columns, strict=True):
+                setattr(graph, name, column.cast("I"))
+        except TypeError as error:  # a size that is none of whole numbers
+            raise ValueError("not a graph") from error
         return graph
 
 
-def weights_of(
-    name: str, definers: Sequence[int], users: Iterable[int], counts: Iterable[int]
-) -> list[tuple[int, int]]:
+def weights_of(name: str, definers: Sequence[int], users: Iterable[int], counts: Iterable[int]) -> dict[int, int]:
     """Each file whose uses of a name make links, and the weight of its link to every one of the definers.
 
     A file that defines the name itself means its own; a name defined in many places says less of each.
     """
     if not 0 < len(definers) <= MAX_DEFINERS:
-        return []
-    weights = map(_weights(_is_telling(name), len(definers)).__getitem__, counts)
-    return [link for link in zip(users, weights, strict=True) if link[0] not in definers]
+        return {}
+    weights = _weights(_is_telling(name), len(definers))
+    links = dict(zip(users, map(weights.__getitem__, counts), strict=True))
+    for definer in definers:
+        links.pop(definer, None)
+    return links
 
 
 class _Weights(dict[int, int]):
@@ -176,82 +187,107 @@ def _is_telling(name: str) -> bool:
     return len(name) >= 8 or "_" in name.strip("_") or name != name.lower()
 
 
-def reference_graph(files: Iterable[FileNames]) -> ReferenceGraph:
+def reference_graph(files: Sequence[FileNames]) -> ReferenceGraph:
     """Link every file to the files that define the names it uses.
 
     Args:
         files: in the order of their paths. Names of one language family never link to another's.
     """
-    definers_by_family: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    uses_by_family: defaultdict[str, defaultdict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    shown = array("I")
-    for node, names in enumerate(files):
-        shown.append(len(names.defined))
-        definers_of, uses_of = definers_by_family[names.family], uses_by_family[names.family]
-        for name in dict.fromkeys(names.defined):
-            definers_of[name].append(node)
-        for name, count in names.used.items():
-            row = uses_of[name]
-            row += (node, count)
-    definers, uses = _keyed(definers_by_family), _keyed(uses_by_family)
-    keys = sorted({*definers, *uses})
-    define_starts, all_definers = _packed([definers.get(key, ()) for key in keys])
-    use_starts, pairs = _packed([uses.get(key, ()) for key in keys])
-    rows = _rows(len(shown), definers, uses)
-    starts, sources = _packed(rows)
+    keys: list[str] = []
+    unmet: list[str] = []
+    definers: list[list[int]] = []
+    uses: list[list[int]] = []
+    rows: list[defaultdict[int, int]] = [defaultdict(int) for _ in files]
+    for family, known in sorted(_gathered(files).items(), key=lambda item: key_of(item[0], "")):
+        _link(rows, known)
+        names = sorted(known.definers)
+        keys += [key_of(family, name) for name in names]
+        unmet += [key_of(family, name) for name in sorted(known.unmet)]
+        definers += map(known.definers.__getitem__, names)
+        uses += map(known.uses.__getitem__, names)
+    define_starts, all_definers = _packed(definers)
+    use_starts, all_uses = _packed(uses)
+    orders = [sorted(row) for row in rows]
+    starts, sources = _packed(orders)
+    weights = array("I")
+    for row, order in zip(rows, orders, strict=True):
+        weights.extend(map(row.__getitem__, order))
     graph = ReferenceGraph(
-        keys=keys,
+        keys=Keys.of(keys),
+        unmet=Keys.of(unmet),
         define_starts=define_starts,
         definers=all_definers,
-        refer_starts=array("I", [start // 2 for start in use_starts]),
-        referrers=pairs[::2],
-        uses=pairs[1::2],
+        use_starts=use_starts,
+        uses=all_uses,
         starts=starts,
         sources=sources,
-        weights=array("I", chain.from_iterable([row.values() for row in rows])),
-        out=_summed(rows),
-        shown=shown,
+        weights=weights,
+        out=_summed(len(files), sources, weights),
+        shown=array("I", [len(names.defined) for names in files]),
     )
     graph.rank = array("d", pagerank(graph.links()))
     return graph
 
 
-def _rows(count: int, definers: Mapping[str, Sequence[int]], uses: Mapping[str, Sequence[int]]) -> list[dict[int, int]]:
-    """For each file who links to it, ascending, and how strongly.
+@dataclass
+class _Family:
+    """The names of a language family.
 
-    Args:
-        count: of files.
-        definers: the files that define a name, by its key.
-        uses: a file that uses it, how often, the next file, how often, and so on.
+    Attributes:
+        definers: the files that define a name.
+        uses: of each name that is defined, a file that uses it, how often, the next file, how often, and so on.
+        unmet: the other names that are used, which are most of them: those of libraries.
     """
-    rows: list[defaultdict[int, int]] = [defaultdict(int) for _ in range(count)]
-    for key, targets in definers.items():
-        used = uses.get(key)
-        links = weights_of(name_of(key), targets, used[::2], used[1::2]) if used else ()
-        for target in targets if links else ():
-            row = rows[target]
-            for source, weight in links:
-                row[source] += weight
-    return [dict(sorted(row.items())) for row in rows]
+
+    definers: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict[str, list[int]](list))
+    uses: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    unmet: set[str] = field(default_factory=set[str])
 
 
-def _keyed(by_family: Mapping[str, Mapping[str, T]]) -> dict[str, T]:
-    return {key_of(family, name): value for family, names in by_family.items() for name, value in names.items()}
+def _gathered(files: Sequence[FileNames]) -> dict[str, _Family]:
+    families = {family: _Family() for family in {names.family for names in files}}
+    for node, names in enumerate(files):
+        definers = families[names.family].definers
+        for name in dict.fromkeys(names.defined):
+            definers[name].append(node)
+    for family in families.values():
+        family.uses = {name: [] for name in family.definers}
+    for node, names in enumerate(files):
+        uses, unmet = families[names.family].uses, families[names.family].unmet
+        for name, count in names.used.items():
+            if name in uses:
+                row = uses[name]
+                row += (node, count)
+            else:
+                unmet.add(name)
+    return families
+
+
+def _link(rows: Sequence[defaultdict[int, int]], known: _Family) -> None:
+    """Add to the row of each file who links to it, and how strongly."""
+    for name, targets in known.definers.items():
+        used = known.uses[name]
+        users = used[::2]
+        if users and users != targets and len(targets) <= MAX_DEFINERS:  # many names are used where they are defined
+            links = weights_of(name, targets, users, used[1::2]).items()
+            for target in targets:
+                row = rows[target]
+                for source, weight in links:
+                    row[source] += weight
 
 
 def key_of(family: str, name: str) -> str:
-    return f"{family} {name}".replace("\n", " ")
+    return f"{family} {name}"
 
 
 def name_of(key: str) -> str:
     return key.partition(" ")[2]
 
 
-def _summed(rows: Sequence[Mapping[int, int]]) -> "array[int]":
-    out = [0] * len(rows)
-    for row in rows:
-        for source, weight in row.items():
-            out[source] += weight
+def _summed(count: int, sources: Iterable[int], weights: Iterable[int]) -> "array[int]":
+    out = [0] * count
+    for source, weight in zip(sources, weights, strict=True):
+        out[source] += weight
     return array("I", out)
 
 

@@ -1,9 +1,9 @@
 """The repository on a page: its files and definitions, the most leaned-on first, inside a budget of tokens."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
+from functools import cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _TOKENS_OF_A_FILE = 24  # a path and two lines have rarely fewer
 _TOKENS_OF_A_LINE = 3  # no line of a map has fewer
+_DIGITS = 9  # of scores that are compared
 _OWN_SHARE = 0.1  # of a file's rank, what its definitions share whoever refers to them
 _HALF = 3  # the fourth hit weighs half as much as the first: scores of one answer do not say how much more it fits
 
@@ -50,22 +51,26 @@ class Mapped:
 
     Attributes:
         paths: all files, sorted; those without definitions come last, by name. `files` is how many there are.
-        nodes: the parsed ones, in the order of the graph; `families` are theirs.
-        graph: over the nodes.
-        symbols: the definitions of a file.
+        graph: over the parsed ones.
+        path, family, symbols: of a node of the graph; the symbols are its definitions.
     """
 
     paths: Callable[[], Sequence[str]]
     files: int
-    nodes: Sequence[str]
-    families: Sequence[str]
     graph: ReferenceGraph
-    symbols: Callable[[str], Sequence[Symbol]]
+    path: Callable[[int], str]
+    family: Callable[[int], str]
+    symbols: Callable[[int], Sequence[Symbol]]
 
 
 def files_of(token_budget: int) -> int:
     """How many of the best files are looked into: as many as could fill the budget."""
     return max(64, token_budget // _TOKENS_OF_A_FILE)
+
+
+def lines_of(token_budget: int) -> int:
+    """More lines than a map can have."""
+    return token_budget // _TOKENS_OF_A_LINE + 1
 
 
 def map_items(mapped: Mapped, token_budget: int, known: Items | None = None) -> dict[str, Sequence[MapItem]]:
@@ -74,14 +79,25 @@ def map_items(mapped: Mapped, token_budget: int, known: Items | None = None) -> 
     `known` are items of the same ranks, for files that did not change.
     """
     weigh = _weigher(mapped, mapped.graph.rank, {}, set())
-    best = sorted(_best_files(mapped, files_of(token_budget), mapped.graph.rank, {}))
     known = known or {}
-    return {(path := mapped.nodes[node]): known.get(path) or list(weigh(node)) for node in best}
+    items: dict[str, Sequence[MapItem]] = {}
+    for node in sorted(_best_files(mapped, files_of(token_budget), mapped.graph.rank, {})):
+        path = mapped.path(node)
+        items[path] = known[path] if path in known else list(weigh(node))
+    return items
 
 
-def rendered_map(mapped: Mapped, token_budget: int, items: Items) -> RenderedMap:
-    """The map of these items; the same for the same tree."""
-    return _render(mapped, [item for some in items.values() for item in some], {}, token_budget)
+def best_items(items: Iterable[MapItem], count: int) -> list[MapItem]:
+    """The first ones in the order of a map, in which no more than `lines_of` its budget matter."""
+    items = list(items)
+    least = _least([item.score for item in items], count)
+    chosen = [item for item in items if item.score >= least]
+    return sorted(chosen, key=lambda item: (-round(item.score, _DIGITS), item.path, item.line))[:count]
+
+
+def rendered_map(mapped: Mapped, token_budget: int, items: Sequence[MapItem]) -> RenderedMap:
+    """The map of these items, the best first; the same for the same tree."""
+    return _render(mapped, items, {}, token_budget)
 
 
 def focused_map(mapped: Mapped, token_budget: int, focus: str, relevant: "Sequence[Relevant]") -> RenderedMap:
@@ -95,19 +111,26 @@ def focused_map(mapped: Mapped, token_budget: int, focus: str, relevant: "Sequen
     """
     total = sum(1 / (_HALF + place) for place in range(len(relevant)))
     wanted = {hit.path: 1 / (_HALF + place) / total for place, hit in enumerate(relevant)}
-    preferred = [wanted.get(path, 0.0) for path in mapped.nodes]
+    preferred = [wanted.get(mapped.path(node), 0.0) for node in range(len(mapped.graph.shown))]
     rank = mapped.graph.ranked(preferred if any(preferred) else None)
     weigh = _weigher(mapped, rank, wanted, set(query_words(focus)))
     best = _best_files(mapped, files_of(token_budget), rank, wanted)
-    return _render(mapped, [item for node in best for item in weigh(node)], wanted, token_budget)
+    items = best_items(chain.from_iterable(map(weigh, best)), lines_of(token_budget))
+    return _render(mapped, items, wanted, token_budget)
 
 
 def _best_files(mapped: Mapped, count: int, rank: Sequence[float], wanted: Mapping[str, float]) -> list[int]:
-    return nlargest(
-        count,
-        (node for node, shown in enumerate(mapped.graph.shown) if shown),
-        key=lambda node: (round(rank[node] + wanted.get(mapped.nodes[node], 0.0), 9), -node),
-    )
+    scores = {node: rank[node] for node, shown in enumerate(mapped.graph.shown) if shown}
+    if wanted:
+        scores = {node: score + wanted.get(mapped.path(node), 0.0) for node, score in scores.items()}
+    least = _least(scores.values(), count)
+    chosen = [node for node, score in scores.items() if score >= least]
+    return sorted(chosen, key=lambda node: (-round(scores[node], _DIGITS), node))[:count]
+
+
+def _least(scores: Collection[float], count: int) -> float:
+    """What no score is below that is, rounded, among the `count` best: the others need not be rounded."""
+    return sorted(scores)[-count] - 2 * 10**-_DIGITS if count < len(scores) else 0.0
 
 
 def _weigher(
@@ -115,17 +138,20 @@ def _weigher(
 ) -> Callable[[int], Iterator[MapItem]]:
     flows = [value / out if out else 0.0 for value, out in zip(rank, mapped.graph.out, strict=True)]
 
+    @cache  # several files may define a name
+    def flow_to(key: str) -> float:
+        return mapped.graph.flow_to(key, flows)
+
     def weigh(node: int) -> Iterator[MapItem]:
-        path = mapped.nodes[node]
-        shown = [symbol for symbol in mapped.symbols(path) if not symbol.local]
+        path, family = mapped.path(node), mapped.family(node)
+        shown = [symbol for symbol in mapped.symbols(node) if not symbol.local]
         share = _OWN_SHARE * rank[node] / max(len(shown), 1)
         seen: set[str] = set()
         items: list[tuple[int, MapItem]] = []
         for symbol in shown:
             named = len(asked.intersection(words(symbol.name))) if asked else 0
             # The flow belongs to the name: overloads after the first only get their share of the file.
-            key = key_of(mapped.families[node], symbol.name)
-            flow = 0.0 if symbol.name in seen else mapped.graph.flow_to(key, flows)
+            flow = 0.0 if symbol.name in seen else flow_to(key_of(family, symbol.name))
             seen.add(symbol.name)
             items.append((named, MapItem(path, symbol.line, _line(symbol), flow + (1 + named) * share)))
         fit = wanted.get(path)
@@ -138,15 +164,16 @@ def _weigher(
     return weigh
 
 
-def _render(mapped: Mapped, found: Sequence[MapItem], wanted: Mapping[str, float], token_budget: int) -> RenderedMap:
+def _render(mapped: Mapped, items: Sequence[MapItem], wanted: Mapping[str, float], token_budget: int) -> RenderedMap:
     """As many of the best items as fit into the budget."""
-    with_symbols = {path for path, shown in zip(mapped.nodes, mapped.graph.shown, strict=True) if shown}
-    items = sorted(found, key=lambda item: (-round(item.score, 9), item.path, item.line))
-    if len(items) * _TOKENS_OF_A_LINE < token_budget:  # else there is no room for more
+    nodes = [node for node, shown in enumerate(mapped.graph.shown) if shown]
+    if len(items) < lines_of(token_budget):  # else there is no room for more
+        with_symbols = set(map(mapped.path, nodes))
         asked_for = sorted(wanted.keys() - with_symbols, key=lambda path: (-wanted[path], path))
         others = (path for path in mapped.paths() if path not in with_symbols and path not in wanted)
-        items += [MapItem(path, 0, "", 0.0) for path in chain(asked_for, islice(others, token_budget))]
-    total = sum(mapped.graph.shown) + mapped.files - len(with_symbols)
+        bare = chain(asked_for, islice(others, token_budget))
+        items = [*items, *(MapItem(path, 0, "", 0.0) for path in bare)]
+    total = sum(mapped.graph.shown) + mapped.files - len(nodes)
     count = _fitting(items, total, token_budget)
     fits = _rendered(items, count, total)
     while fits.tokens > token_budget and count:  # hiding a secret made a line longer

@@ -1,8 +1,9 @@
 """PageRank over rows of integers: which files the rest of a repository leans on most."""
 
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import islice, pairwise
 from operator import itemgetter, mul
 
 _DAMPING = 0.85
@@ -22,10 +23,10 @@ class Links:
         out: the sum of weights that leave each node.
     """
 
-    starts: Sequence[int]
-    sources: Sequence[int]
-    weights: Sequence[int]
-    out: Sequence[int]
+    starts: "array[int]"
+    sources: "array[int]"
+    weights: "array[int]"
+    out: "array[int]"
 
 
 def pagerank(links: Links, preferred: Sequence[float] | None = None) -> list[float]:
@@ -39,18 +40,18 @@ def pagerank(links: Links, preferred: Sequence[float] | None = None) -> list[flo
         return []
     total = sum(preferred or ())
     start = [weight / total for weight in preferred] if preferred and total else [1 / count] * count
-    of_sources, of_starts = _getter(links.sources), _getter(links.starts)
+    of_sources = _getter(links.sources)
     of_loose = _getter([node for node, out in enumerate(links.out) if not out])
     shares = [weight / out for weight, out in zip(links.weights, of_sources(links.out), strict=True)]
+    lengths = [end - begin for begin, end in pairwise(links.starts)]
     rank = start
     for _ in range(_ROUNDS):
-        flows = [0.0, *accumulate(map(mul, shares, of_sources(rank)))]
-        reached = of_starts(flows)
+        flows: Iterator[float] = map(mul, shares, of_sources(rank))
         lost = 1 - _DAMPING + _DAMPING * sum(of_loose(rank))
-        rank = [
-            _DAMPING * (end - begin) + lost * share
-            for begin, end, share in zip(reached, reached[1:], start, strict=False)
-        ]
+        rank, end = list[float](), 0.0
+        for length, share in zip(lengths, start, strict=True):
+            begin, end = end, sum(islice(flows, length), end)
+            rank.append(_DAMPING * (end - begin) + lost * share)
     return rank
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 from sqlite3 import Connection
 from threading import RLock
 from typing import Any
@@ -17,14 +18,23 @@ from repowright_tools.index.graph import FileNames, ReferenceGraph, reference_gr
 from repowright_tools.index.kept import Scanned
 from repowright_tools.index.languages import family_of
 from repowright_tools.index.limits import Limits
-from repowright_tools.index.map import Items, MapItem, Mapped, RenderedMap, files_of, map_items, rendered_map
+from repowright_tools.index.map import (
+    Items,
+    MapItem,
+    Mapped,
+    RenderedMap,
+    best_items,
+    lines_of,
+    map_items,
+    rendered_map,
+)
 from repowright_tools.index.parse import ParsedFile, Symbol
 from repowright_tools.index.paths import shown
 from repowright_tools.index.store import IndexStore, StoreFull
 from repowright_tools.index.table import ID_BYTES, NO_SIZE
 from repowright_tools.index.wire import TAGS, loaded, loaded_symbols, names_in
 
-_FEW = 64  # changed files; with more, a new graph is hardly slower
+_FEW = 64  # files: when more changed, a new graph is hardly slower, and it takes all of their parse results
 
 
 _Node = tuple[int, str]  # the place of a file in the table, and the form it is parsed in
@@ -80,21 +90,33 @@ class Relations:
         self._keep(f"map {token_budget}", f"{rendered.text}\n{rendered.tokens}")
         return rendered
 
-    def _map_items(self, mapped: Mapped, token_budget: int) -> Items:
-        """What the map could show. Where ranks did not change, only changed files are looked into."""
-        of = f"{files_of(token_budget)} {self._base}"
+    def _map_items(self, mapped: Mapped, token_budget: int) -> list[MapItem]:
+        """What the map could show, in its order. Where ranks did not change, only changed files are looked into."""
+        of = f"{token_budget} {self._base}"
+        enough = lines_of(token_budget)
+        most_kept = 2 * enough
         known: Items = {}
+        cut = False
         if self._changed_nodes is not None:
             kept_of, _, text = (self._part("items") or "").partition("\n")
             with self._store.reading():
                 found: dict[str, list[list[Any]]] = json.loads(text) if kept_of == of else {}
-            same = found.keys() - {mapped.nodes[node] for node in self._changed_nodes}
+            same = found.keys() - set(map(self._path, self._changed_nodes))
             known = {path: [MapItem(path, *row) for row in found[path]] for path in same}
-        items = map_items(mapped, token_budget, known)
-        if self._changed_nodes == frozenset() and not known:
-            rows = {path: [item[1:] for item in some] for path, some in items.items()}
-            self._keep_parts({"items": f"{of}\n{json.dumps(rows)}"})
-        return items
+            cut = sum(map(len, found.values())) == most_kept
+        weighed = map_items(mapped, token_budget, known)
+        if cut and sum(len(some) for path, some in weighed.items() if path in known) < enough:
+            # What was not kept comes after all that was, but of this too little is left.
+            weighed = map_items(mapped, token_budget)
+        items = chain.from_iterable(weighed.values())
+        if known or self._changed_nodes != frozenset():
+            return best_items(items, enough)
+        best = best_items(items, most_kept)
+        rows: dict[str, list[tuple[object, ...]]] = {path: [] for path in weighed}
+        for item in best:
+            rows[item.path].append(item[1:])
+        self._keep_parts({"items": f"{of}\n{json.dumps(rows)}"})
+        return best
 
     def _part(self, name: str) -> str | None:
         query = "SELECT data FROM part WHERE key = ? AND name = ?"
@@ -115,8 +137,9 @@ class Relations:
     def symbols_of(self, path: str) -> Sequence[Symbol]:
         """The definitions of a file, in its order; none of one that is not parsed."""
         node = self._node_of.get(path)
-        if node is None:
-            return []
+        return [] if node is None else self._symbols(node)
+
+    def _symbols(self, node: int) -> Sequence[Symbol]:
         place, form = self._nodes[node]
         text = self._texts([(self._table.id(place), form)]).values()
         with self._store.reading():
@@ -124,14 +147,13 @@ class Relations:
 
     def mapped(self) -> Mapped:
         """What maps are made from."""
-        families = {form: family_of(form.removesuffix(TAGS)) for form in {form for _, form in self._nodes}}
         return Mapped(
             paths=lambda: self._text_paths,
             files=len(self._table.names) - self._table.refused,
-            nodes=self._paths,
-            families=[families[form] for _, form in self._nodes],
             graph=self._graph,
-            symbols=self.symbols_of,
+            path=self._path,
+            family=lambda node: _family(self._nodes[node][1]),
+            symbols=self._symbols,
         )
 
     def _derived(self, name: str) -> str | None:
@@ -188,7 +210,7 @@ class Relations:
                 return None
             if form is not None:
                 files[node] = ids[place * ID_BYTES : (place + 1) * ID_BYTES]
-        graph, self._base = ReferenceGraph.loaded(parts["graph"]), _digest(self._scanned.names, ids)
+        graph, self._base = ReferenceGraph.loaded(parts["graph"]), parts["graph_base"].decode()
         if not files:
             self._changed_nodes = frozenset()
             return nodes, graph
@@ -199,6 +221,8 @@ class Relations:
         after = self._names([(self._table.id(nodes[node][0]), nodes[node][1]) for node in files])
         pairs = zip(before, after, strict=True)
         now = changed(graph, {node: (old, new) for node, (old, new) in zip(files, pairs, strict=True)})
+        if now is None:
+            return None
         self._changed_nodes = frozenset(files) | _touched(graph, now) if now.rank is graph.rank else None
         return nodes, now
 
@@ -210,15 +234,16 @@ class Relations:
             depth = depth_of(self._table, places, self._limits)
         nodes = [(place, form) for place, form in depth.forms.items() if self._table.reason(place) is None]
         graph = reference_graph(self._names([(self._table.id(place), form) for place, form in nodes]))
+        self._base = _digest(self._scanned.names, self._table.ids)
         parts = {
             "graph": graph.dumped(),
+            "graph_base": self._base.encode(),
             "graph_nodes": array("I", [place for place, _ in nodes]).tobytes(),
             "graph_forms": "\n".join(form for _, form in nodes).encode(),
             "graph_ids": bytes(self._table.ids),
             "graph_names": self._scanned.names,
         }
         self._keep_parts(parts)
-        self._base = _digest(self._scanned.names, self._table.ids)
         return nodes, graph
 
     def _kept_parts(self, db: Connection) -> dict[str, bytes]:
@@ -228,17 +253,18 @@ class Relations:
     def _names(self, wanted: Sequence[tuple[bytes, str]]) -> list[FileNames]:
         """What each of these parse results defines and uses, in order; nothing for one that is not known."""
         texts = self._texts(wanted)
-        names: list[FileNames] = []
-        for identity, form in wanted:
-            text = texts.get((identity, form))
-            with self._store.reading():
-                defined, used = names_in(text) if text else ([], {})
-            names.append(FileNames(family_of(form.removesuffix(TAGS)), defined, used))
-        return names
+        with self._store.reading():
+            names = dict(zip(texts, names_in(texts.values()), strict=True))
+        unknown: tuple[list[str], dict[str, int]] = [], {}
+        return [FileNames(_family(key[1]), *names.get(key, unknown)) for key in wanted]
 
     def _texts(self, wanted: Sequence[tuple[bytes, str]]) -> dict[tuple[bytes, str], str]:
         def query(db: Connection) -> dict[tuple[bytes, str], str]:
             found: dict[tuple[bytes, str], str] = {}
+            if len(wanted) > _FEW and _count(db) <= 2 * len(wanted):  # all one after the other are read twice as fast
+                every = db.execute("SELECT id, form, parsed FROM blob")
+                known = {(identity, form): text for identity, form, text in every if text}
+                return {key: known[key] for key in wanted if key in known}
             for key in wanted:
                 row = db.execute("SELECT parsed FROM blob WHERE id = ? AND form = ?", key).fetchone()
                 if row is not None and row[0]:
@@ -247,9 +273,12 @@ class Relations:
 
         return self._store.read(query)
 
+    def _path(self, node: int) -> str:
+        return shown(self._table.names[self._nodes[node][0]])
+
     @cached_property
     def _paths(self) -> list[str]:
-        return [shown(self._table.names[place]) for place, _ in self._nodes]
+        return list(map(self._path, range(len(self._nodes))))
 
     @cached_property
     def _text_paths(self) -> list[str]:
@@ -269,8 +298,17 @@ class Relations:
         return outgoing
 
 
+def _family(form: str) -> str:
+    return family_of(form.removesuffix(TAGS))
+
+
 def _digest(names: bytes, ids: bytes | bytearray) -> str:
     return blake2b(names + ids, digest_size=16).hexdigest()
+
+
+def _count(db: Connection) -> int:
+    (known,) = db.execute("SELECT count(*) FROM blob").fetchone()
+    return int(known)
 
 
 def _are_known(db: Connection, wanted: Sequence[tuple[bytes, str]]) -> bool:

@@ -6,6 +6,7 @@ them that others can name, and how often which name is used, which is what makes
 
 import json
 from array import array
+from collections.abc import Iterable
 from typing import Any
 
 from repowright_tools.index.parse import Import, ParsedFile, Symbol
@@ -43,18 +44,26 @@ def loaded_symbols(text: str) -> list[Symbol]:
         raise ValueError("not a parse result") from error
 
 
-def names_in(text: str) -> tuple[list[str], dict[str, int]]:
-    """The names that a parse result defines for other files, in its order, and how often it uses which name.
+def names_in(texts: Iterable[str]) -> list[tuple[list[str], dict[str, int]]]:
+    """The names that each parse result defines for other files, in its order, and how often it uses which name.
+
+    All are read as one text: so a name that many files use is one object, which is faster to make and to look up.
 
     Raises:
-        ValueError: the text is no parse result.
+        ValueError: a text is no parse result.
     """
     try:
-        defined, used = json.loads(text.split("\t")[1])
-        array("I", used.values())  # TypeError, OverflowError: these are no counts
+        pieces = [text.split("\t")[1] for text in texts]
+        found: list[tuple[list[str], dict[str, int]]] = [
+            (defined, used) for defined, used in json.loads(f"[{','.join(pieces)}]")
+        ]
+        for _, used in found:
+            array("I", used.values())  # TypeError, OverflowError: these are no counts
     except (TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise ValueError("not a parse result") from error
-    return defined, used
+    if len(found) != len(pieces):
+        raise ValueError("not a parse result")
+    return found
 
 
 def _json(value: Any) -> str:
