@@ -67,8 +67,10 @@ def reason_by_head(head: bytes) -> Reason | None:
 
 def is_minified(path: str, size: int, lines: int) -> bool:
     """Whether a person cannot have written lines this long: a mean above 200 bytes in scripts, 2,000 in any text."""
+    if size <= 4096 or size <= lines * 200:
+        return False
     script = name_of(path).lower().endswith((".js", ".mjs", ".cjs", ".css"))
-    return size > 4096 and size > lines * (200 if script else 2000)
+    return script or size > lines * 2000
 
 
 def _mostly_unprintable(head: bytes) -> bool:

@@ -41,7 +41,7 @@ _MAX_LIST = 100_000
 _MATCH_LIMIT = 1 << 12
 _QUERIES = os.path.join(os.path.dirname(__file__), "queries")  # noqa: PTH118, PTH120 # pathlib costs start-up time
 _ONCE = "; Once"  # what comes after this line in a query begins at the root: it is not tried at every node
-_BEGIN, _SPAN = attrgetter("start_byte"), attrgetter("start_byte", "end_byte")
+_SPAN = attrgetter("start_byte", "end_byte")
 _QUOTED = re.compile(rb"[\"']([^\"'\n\\]{1,120})[\"']")
 
 
@@ -92,28 +92,27 @@ def parse(grammar: str, data: bytes) -> ParsedFile:
     if compiled.once is not None:
         for label, nodes in compiled.once.captures(root).items():
             captures.setdefault(label, []).extend(nodes)
-    found = Found(captures, compiled.labels)
+    found = Found(captures, compiled.labels, data)
     for node in captures.get("export.list", ()):
-        names = _QUOTED.findall((node.text or b"")[:_MAX_LIST])
+        names = _QUOTED.findall(data, node.start_byte, min(node.end_byte, node.start_byte + _MAX_LIST))
         found.listed.update(name.decode("utf-8", "replace") for name in names)
         found.complete = True
     packages = _in_order(captures.get("package", ()))
     entries = _in_order(captures.get("entry", ()))
     return ParsedFile(
-        symbols(found, grammar_named(grammar)[1], data),
+        symbols(found, grammar_named(grammar)[1]),
         _references(captures.get("reference", ()), data, found.names),
-        sorted(set(_imports(captures)), key=lambda item: (item.line, item.target)),
-        "".join(text_of(packages[0]).split()) if packages else None,
+        [Import(target, line) for line, target in _imports(captures, data)],
+        "".join(text_of(packages[0], data).split()) if packages else None,
         line_of(entries[0]) if entries else None,
     )
 
 
 def _references(nodes: Sequence[Node], data: bytes, defined: set[int]) -> dict[str, int]:
     """Uses by name. There are far more of these than of anything else: as little as possible is done for each."""
-    if defining := defined.intersection(map(_BEGIN, nodes)):
-        nodes = [node for node in nodes if node.start_byte not in defining]
+    used = [data[start:end] for start, end in map(_SPAN, nodes) if start not in defined]
     references: dict[str, int] = {}
-    for raw, count in Counter([data[start:end] for start, end in map(_SPAN, nodes)]).items():
+    for raw, count in Counter(used).items():
         name = raw[:_MAX_NAME].decode("utf-8", "replace")
         references[name] = references.get(name, 0) + count  # long names may begin alike
     references.pop("", None)  # a parser puts an empty name where one is missing
@@ -155,21 +154,27 @@ def _binding(package: str) -> ModuleType:
     return module
 
 
-def _imports(captures: dict[str, list[Node]]) -> Iterator[Import]:
+def _imports(captures: dict[str, list[Node]], data: bytes) -> list[tuple[int, str]]:
+    """Lines and targets, in order."""
+    return sorted({(line_of(node), " ".join(target.split())) for node, target in _targets(captures, data)})
+
+
+def _targets(captures: dict[str, list[Node]], data: bytes) -> Iterator[tuple[Node, str]]:
     for node in captures.get("import", ()):
-        yield _import(_target(node), node)
+        yield node, _target(node, data)
     for node in captures.get("import.module", ()):  # Rust: `mod name;` is a file of this folder
-        yield _import(f"self::{_target(node)}", node)
+        yield node, f"self::{_target(node, data)}"
     for node in captures.get("import.relative", ()):
-        target = _target(node)
-        yield _import(target if target.startswith(".") else f"./{target}", node)
+        target = _target(node, data)
+        yield node, target if target.startswith(".") else f"./{target}"
     if names := captures.get("import.name"):
-        origins = _in_order(captures["import.from"])
-        starts = [node.start_byte for node in origins]
         joint = "\\" if "import.backslash" in captures else "."
+        nodes = _in_order(captures["import.from"])
+        starts = [node.start_byte for node in nodes]
+        targets = [_target(node, data) for node in nodes]
+        origins = [target if target.endswith(".") else target + joint for target in targets]
         for node in names:
-            origin = _target(origins[bisect_right(starts, node.start_byte) - 1])
-            yield _import(f"{origin}{'' if origin.endswith('.') else joint}{_target(node)}", node)
+            yield node, origins[bisect_right(starts, node.start_byte) - 1] + _target(node, data)
 
 
 def _in_order(nodes: Iterable[Node]) -> list[Node]:
@@ -177,9 +182,5 @@ def _in_order(nodes: Iterable[Node]) -> list[Node]:
     return sorted(nodes, key=lambda node: node.start_byte)
 
 
-def _target(node: Node) -> str:
-    return text_of(node, _MAX_TARGET).strip("\"'`")
-
-
-def _import(target: str, node: Node) -> Import:
-    return Import(" ".join(target.split()), line_of(node))
+def _target(node: Node, data: bytes) -> str:
+    return text_of(node, data, _MAX_TARGET).strip("\"'`")

@@ -2,8 +2,7 @@
 
 import os
 import stat
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
@@ -49,14 +48,16 @@ class TreeReader:
 
     def read(self, path: bytes, limit: int) -> bytes:
         """The file's bytes. Raises FileRefused, with `oversized` when they are more than `limit`."""
-        with self.open(path) as (file, size):
+        file, size = self.open(path)
+        try:
             if size > limit:
                 raise FileRefused("oversized")
-            return read_up_to(file, limit)
+            return read_up_to(file, size)
+        finally:
+            os.close(file)
 
-    @contextmanager
-    def open(self, path: bytes) -> Generator[tuple[int, int]]:
-        """Descriptor and size of a regular file. Raises FileRefused."""
+    def open(self, path: bytes) -> tuple[int, int]:
+        """Descriptor, for the caller to close, and size of a regular file. Raises FileRefused."""
         folder, _, name = path.rpartition(b"/")
         if not name:
             raise FileRefused("submodule")  # git lists a repository inside the tree as `folder/`
@@ -66,29 +67,24 @@ class TreeReader:
             self._enter(folder)
             self._require_regular(name)
             file = os.open(name, _FILE, dir_fd=self._folder_fd)
+            found = os.fstat(file)
         except FileNotFoundError as error:
             raise FileRefused("missing") from error
         except OSError as error:
             raise FileRefused("unreadable") from error
-        try:
-            found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode):
-                raise FileRefused("special_file")
-            yield file, found.st_size
-        except OSError as error:
-            raise FileRefused("unreadable") from error
-        finally:
+        if not stat.S_ISREG(found.st_mode):
             os.close(file)
+            raise FileRefused("special_file")
+        return file, found.st_size
 
     def _require_regular(self, name: bytes) -> None:
         # Asked before opening, because opening a device can have effects of its own.
         mode = os.stat(name, dir_fd=self._folder_fd, follow_symlinks=False).st_mode
+        if stat.S_ISREG(mode):
+            return
         if stat.S_ISLNK(mode):
             raise FileRefused("symlink")
-        if stat.S_ISDIR(mode):
-            raise FileRefused("submodule")
-        if not stat.S_ISREG(mode):
-            raise FileRefused("special_file")
+        raise FileRefused("submodule" if stat.S_ISDIR(mode) else "special_file")
 
     def _enter(self, folder: bytes) -> None:
         if folder == self._folder:
@@ -110,12 +106,18 @@ class TreeReader:
 
 
 def read_up_to(file: int, limit: int) -> bytes:
-    """All that is left of the file, at most `limit` bytes (it may grow while it is read)."""
+    """The next `limit` bytes of the file, or all that is left of it. Raises FileRefused.
+
+    Asked for no more than a file has, it saves the question whether there is more.
+    """
     parts: list[bytes] = []
     left = limit
-    while left > 0 and (part := os.read(file, min(left, 1 << 20))):
-        parts.append(part)
-        left -= len(part)
+    try:
+        while left > 0 and (part := os.read(file, min(left, 1 << 20))):
+            parts.append(part)
+            left -= len(part)
+    except OSError as error:
+        raise FileRefused("unreadable") from error
     return b"".join(parts)
 
 

@@ -69,19 +69,21 @@ class Found:
     """What the query found of definitions, put together by position.
 
     Attributes:
+        data: the file.
         names: where their names begin, in bytes.
         exported: where statements that export begin and end.
         access: where access labels stand, and the labels.
         listed: names that are exported elsewhere in the file; `complete` when nothing else is.
     """
 
-    def __init__(self, captures: Mapping[str, Sequence[Node]], labels: Sequence[str]) -> None:
+    def __init__(self, captures: Mapping[str, Sequence[Node]], labels: Sequence[str], data: bytes) -> None:
+        self.data = data
         self._captures = captures
         self._labels = labels
         self.names = {node.start_byte for node in captures.get("name", ())}
         self.exported = [(node.start_byte, node.end_byte) for node in captures.get("exported", ())]
-        self.access = [(node.start_byte, text_of(node)) for node in captures.get("access", ())]
-        self.listed = {text_of(node) for node in captures.get("export.name", ())}
+        self.access = [(node.start_byte, text_of(node, data)) for node in captures.get("access", ())]
+        self.listed = {text_of(node, data) for node in captures.get("export.name", ())}
         self.complete = False
 
     def definitions(self) -> list[_Definition]:
@@ -117,9 +119,8 @@ class Found:
             definition.encloses = following.start < definition.end
         return result
 
-    @staticmethod
     def _attach(
-        parts: list[tuple[int, str, Node]], at: int, until: int, stack: list[_Definition], seen: set[int]
+        self, parts: list[tuple[int, str, Node]], at: int, until: int, stack: list[_Definition], seen: set[int]
     ) -> int:
         """Give the parts from `at` on that begin before `until` to their definitions; returns where to go on."""
         while at < len(parts) and parts[at][0] < until:
@@ -135,8 +136,8 @@ class Found:
                     stack[-1].names.append(node)
             elif role == "body":
                 stack[-1].body = stack[-1].body or node
-            else:
-                stack[-1].receiver = stack[-1].receiver or ".".join(text_of(node).replace("::", ".").split())
+            elif not stack[-1].receiver:
+                stack[-1].receiver = ".".join(text_of(node, self.data).replace("::", ".").split())
         return at
 
 
@@ -145,19 +146,22 @@ class _Enclosing:
 
     __slots__ = ("access", "end", "exported", "kind", "local", "names", "scope", "start")
 
-    def __init__(self, definition: _Definition, kind: str, outer: _Enclosing | None, *, exported: bool) -> None:
+    def __init__(
+        self, definition: _Definition, name: str, kind: str, outer: _Enclosing | None, *, exported: bool
+    ) -> None:
         self.start, self.end = definition.start, definition.end
         self.kind = kind
         self.exported = exported
         self.local: bool = kind in _CALLABLE or (outer is not None and outer.local)  # whether what it holds is
         self.access = ""
-        name = text_of(definition.names[0]).replace("::", ".")
+        name = name.replace("::", ".")
         self.names: tuple[str, ...] = (*outer.names[1 - _MAX_SCOPES :], name) if outer else (name,)
         self.scope = ".".join(self.names)
 
 
-def symbols(found: Found, language: Language, data: bytes) -> list[Symbol]:
+def symbols(found: Found, language: Language) -> list[Symbol]:
     """Symbols in the order of the file, each knowing what encloses it (by position: no recursion on hostile depth)."""
+    data = found.data
     labels = sorted(found.access)
     at = 0
     exports = _Exports(found)
@@ -201,7 +205,8 @@ def symbols(found: Found, language: Language, data: bytes) -> list[Symbol]:
                 signature = _signature(definition, body, name_start, name_end, data)
                 result.append(Symbol(name, kind, signature, line, end_line, scope, local, doc_line, exported))
         if definition.encloses or labels:
-            stack.append(_Enclosing(definition, kind, outer, exported=exported))
+            first = text_of(definition.names[0], data)
+            stack.append(_Enclosing(definition, first, kind, outer, exported=exported))
     return result
 
 
@@ -322,8 +327,10 @@ def _lines_above(data: bytes, start: int, line: int) -> Iterator[tuple[int, byte
         end = begin
 
 
-def text_of(node: Node, most: int = _MAX_NAME) -> str:
-    return (node.text or b"")[:most].decode("utf-8", "replace")
+def text_of(node: Node, data: bytes, most: int = _MAX_NAME) -> str:
+    """What `node.text` says, which takes longer."""
+    start, end = node.byte_range
+    return data[start:end][:most].decode("utf-8", "replace")
 
 
 def line_of(node: Node) -> int:

@@ -7,18 +7,19 @@ them that others can name, and how often which name is used, which is what makes
 import json
 from array import array
 from collections.abc import Iterable
-from typing import Any
 
 from repowright_tools.index.parse import Import, ParsedFile, Symbol
 
 TAGS = "-tags"
 """Ends the form of a file, which is else the grammar that parses it, when only its definitions are kept."""
 
+_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode  # `json.dumps` makes one for each call
+
 
 def dumped(parsed: ParsedFile, *, references: bool = True) -> str:
     """One line; without `references`, those are left out."""
     names = [[symbol.name for symbol in parsed.symbols if not symbol.local], parsed.references if references else {}]
-    return "\t".join(map(_json, (parsed.symbols, names, parsed[2:])))
+    return "\t".join(map(_JSON, (parsed.symbols, names, parsed[2:])))
 
 
 def loaded(text: str) -> ParsedFile:
@@ -64,7 +65,3 @@ def names_in(texts: Iterable[str]) -> list[tuple[list[str], dict[str, int]]]:
     if len(found) != len(pieces):
         raise ValueError("not a parse result")
     return found
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))

@@ -16,6 +16,7 @@ import resource
 import sys
 from contextlib import suppress
 from itertools import chain
+from operator import attrgetter
 from typing import BinaryIO
 
 from repowright_tools.index.blob import blob_id
@@ -28,6 +29,7 @@ from repowright_tools.secrets import redact
 _MEMORY_BYTES = 2 * 1024**3
 _CPU_SECONDS = 600  # an orphan that hangs in a parse does not see its parent go: the kernel ends it
 
+_NAME, _SCOPE, _SIGNATURE, _TARGET = map(attrgetter, ("name", "scope", "signature", "target"))
 _DIGIT = re.compile("[0-9]")  # a long random name without one is rare, and looking into every name takes its time
 
 _Fact = tuple[str | None, int, Reason | None, bool]
@@ -71,41 +73,45 @@ def _read(
     parses: list[str] = []
     for name, form in files:
         try:
-            data = _text(reader, os.fsencode(name), limit)
+            data = _text(reader, name, limit)
         except FileRefused as error:
-            facts.append((None, 0, error.reason, False))
-            continue
-        if not isinstance(data, bytes):
+            data = error.reason
+        if isinstance(data, str):
             facts.append((None, 0, data, False))
+            continue
+        lines = data.count(b"\n") + (data[-1:] not in {b"", b"\n"})
+        if is_minified(name, len(data), lines):
+            facts.append((None, 0, "minified", False))
             continue
         identity = blob_id(data).hex()
         wanted = form is not None and f"{identity}:{form}" not in known
         if form is not None and wanted:
             grammar = form.removesuffix(TAGS)
             parses.append(dumped(without_secrets(parse(grammar, data)), references=grammar == form))
-        facts.append((identity, data.count(b"\n") + (data[-1:] not in {b"", b"\n"}), None, wanted))
+        facts.append((identity, lines, None, wanted))
     return facts, parses
 
 
-def _text(reader: TreeReader, name: bytes, limit: int) -> bytes | Reason:
-    """The bytes of a text file, or why it is left out."""
-    with reader.open(name) as (descriptor, size):
-        head = read_up_to(descriptor, HEAD_BYTES)
+def _text(reader: TreeReader, name: str, limit: int) -> bytes | Reason:
+    """The bytes of a text file, or why it is left out. Raises FileRefused."""
+    file, size = reader.open(os.fsencode(name))
+    try:
+        head = read_up_to(file, min(size, HEAD_BYTES))
         if reason := reason_by_head(head):
             return reason
         if size > limit:
             return "oversized"
-        data = head + read_up_to(descriptor, limit - len(head)) if len(head) == HEAD_BYTES else head
-    lines = data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
-    return "minified" if is_minified(os.fsdecode(name), len(data), lines) else data
+        return head + read_up_to(file, size - len(head))
+    finally:
+        os.close(file)
 
 
 def without_secrets(parsed: ParsedFile) -> ParsedFile:
     """The same without secrets in any text: what comes out of here is kept in a database."""
-    names = (text for symbol in parsed.symbols for text in (symbol.name, symbol.scope))
-    random = [name for name in chain(names, parsed.references) if len(name) >= 12 and _DIGIT.search(name)]
-    signatures = (symbol.signature for symbol in parsed.symbols)
-    joined = "\n".join([*signatures, *random, *(item.target for item in parsed.imports), parsed.package or ""])
+    names = chain(parsed.references, map(_NAME, parsed.symbols), map(_SCOPE, parsed.symbols))
+    random = filter(_DIGIT.search, [name for name in names if len(name) >= 12])
+    texts = chain(map(_SIGNATURE, parsed.symbols), random, map(_TARGET, parsed.imports))
+    joined = "\n".join([*texts, parsed.package or ""])
     if redact(joined) == joined:
         return parsed
     references: dict[str, int] = {}

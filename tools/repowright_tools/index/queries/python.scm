@@ -12,29 +12,38 @@
 (generic_type (identifier) @reference)
 (type (binary_operator (identifier) @reference))
 (subscript value: (identifier) @reference)
-(import_from_statement name: (dotted_name (identifier) @reference .))
-(import_from_statement name: (aliased_import name: (dotted_name (identifier) @reference .)))
 
 ; Imports
-(import_statement name: (dotted_name) @import)
-(import_statement name: (aliased_import name: (dotted_name) @import))
-(import_from_statement module_name: (_) @import.from name: (dotted_name) @import.name)
-(import_from_statement module_name: (_) @import.from name: (aliased_import name: (dotted_name) @import.name))
+(import_statement name: [(dotted_name) @import (aliased_import name: (dotted_name) @import)])
+(import_from_statement module_name: (_) @import.from)
+(import_from_statement
+  name: [
+    (dotted_name (identifier) @reference .) @import.name
+    (aliased_import name: (dotted_name (identifier) @reference .) @import.name)
+  ])
 (import_from_statement module_name: (_) @import (wildcard_import))
 
 ; Once
-; `_` where no other node can stand: every parent that is named takes its time when the query is made.
-(module (_ (assignment left: (identifier) @name) @definition.constant))
-(module (_ (assignment left: (pattern_list (identifier) @name)) @definition.constant))
-(module (if_statement consequence: (_ (_ (assignment left: (identifier) @name) @definition.constant))))
-(module (if_statement alternative: (_ body: (_ (_ (assignment left: (identifier) @name) @definition.constant)))))
-(module (try_statement body: (_ (_ (assignment left: (identifier) @name) @definition.constant))))
-(module (try_statement (_ (block (_ (assignment left: (identifier) @name) @definition.constant)))))
-(module (type_alias_statement left: (_ (identifier) @name)) @definition.type)
-(module (type_alias_statement left: (_ (generic_type (identifier) @name))) @definition.type)
+; `_` where no other node can stand: every parent that is named takes its time when the query is made. `!name` keeps it
+; from looking into classes and functions.
+(module
+  (_ !name (assignment left: [(identifier) @name (pattern_list (identifier) @name)]) @definition.constant))
+(module
+  (if_statement
+    [
+      consequence: (_ (_ (assignment left: (identifier) @name) @definition.constant))
+      alternative: (_ body: (_ (_ (assignment left: (identifier) @name) @definition.constant)))
+    ]))
+(module
+  (try_statement
+    [
+      body: (_ (_ (assignment left: (identifier) @name) @definition.constant))
+      (_ (block (_ (assignment left: (identifier) @name) @definition.constant)))
+    ]))
+(module (type_alias_statement left: (_ [(identifier) @name (generic_type (identifier) @name)])) @definition.type)
 ; What can be named from outside
 (module
-  (_
+  (_ !name
     (assignment left: (identifier) @export.variable right: [(list) (tuple)] @export.list)
     (#eq? @export.variable "__all__")))
 ; Entry points
