@@ -1,7 +1,8 @@
-"""Our map of a repository, as a program of `processes.py`: `map_process.py ROOT STORE TOKENS`.
+"""Our map of a repository, as a program of `processes.py`: `map_process.py ROOT STORE TOKENS [files]`.
 
 Every line is a focus, or null, and opens the repository anew and renders its map. The answer tells the seconds from
-before the listing to after the map, with all modules loaded, and how many files were parsed for it.
+before the listing to after the map, with all modules loaded, and how many files were parsed for it; with `files`, also
+which files are parsed, which takes a while that is no part of a map.
 """
 
 import json
@@ -33,10 +34,13 @@ async def answer(root: Path, store: Path, standby: Standby, tokens: int, focus: 
         "parsed": index.parsed_now,
         "text": rendered.text,
         "listed": index.listed,
-        "files": [
-            (os.fsdecode(file.raw), file.grammar, file.size) for file in index.files if file.path in index.parsed
-        ],
     }
+
+
+async def parsed_files(root: Path, store: Path, standby: Standby) -> list[tuple[str, str | None, int]]:
+    """Name, grammar and size of each."""
+    index = await index_at(store, standby).open(root)
+    return [(os.fsdecode(file.raw), file.grammar, file.size) for file in index.files if file.path in index.parsed]
 
 
 async def main() -> None:
@@ -44,7 +48,10 @@ async def main() -> None:
     standby = Standby()  # as a server has
     try:
         for line in sys.stdin:
-            print(json.dumps(await answer(root, store, standby, tokens, json.loads(line))), flush=True)
+            answered = await answer(root, store, standby, tokens, json.loads(line))
+            if sys.argv[4:]:
+                answered["files"] = await parsed_files(root, store, standby)
+            print(json.dumps(answered), flush=True)
     finally:
         await standby.aclose()
 
