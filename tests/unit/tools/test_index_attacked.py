@@ -263,7 +263,8 @@ async def test_an_answer_beyond_bounds_costs_the_file_it_is_about_and_no_other(t
         said.update({file.name: getattr(result, "parsed", None) for file, result in zip(files, results, strict=True)})
 
     names = ("a.py", "huge.py", "z.py")
-    await read_files(parser, [Unread(os.fsencode(name), 20, "python") for name in names], (), keep)
+    files = [Unread(os.fsencode(name), 20, "python") for name in names]
+    await read_files(parser, lambda: Parser(tmp_path, Limits()), files, (), keep)
 
     assert said[b"huge.py"] == ""
     assert said[b"a.py"]

@@ -149,11 +149,14 @@ _Done = tuple[Sequence[Unread], Sequence[Read]]
 Keep = Callable[[Sequence[Unread], Sequence[Read]], Awaitable[None]]
 
 
-async def read_files(first: Parser, files: Sequence[Unread], known: Sequence[str], keep: Keep) -> None:
+async def read_files(
+    first: Parser, more: Callable[[], Parser], files: Sequence[Unread], known: Sequence[str], keep: Keep
+) -> None:
     """Read files, those with a form also parsed. One that makes its process crash or hang is given up as unparsed.
 
     Args:
-        first: a parser; more are started when there is enough to do. All are gone at the end.
+        first: a parser. All that are used are gone at the end.
+        more: gives another one, for when there is enough to do.
         files: what to read.
         known: parse results that are not needed, as `id:form`.
         keep: told of each batch that is done, one at a time. Its error ends the work and is raised as it is.
@@ -174,7 +177,7 @@ async def read_files(first: Parser, files: Sequence[Unread], known: Sequence[str
 
     async with beside() as tasks, following:
         async with done:
-            for parser in (first, *(Parser(first.root, first.limits) for _ in range(count - 1))):
+            for parser in (first, *(more() for _ in range(count - 1))):
                 parser.skip(known)
                 tasks.start_soon(work, parser, done.clone())
         async for batch, results in following:  # the processes are at the next ones meanwhile

@@ -6,8 +6,9 @@ import stat
 import time
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
@@ -78,7 +79,7 @@ async def _scan(
     key = json.dumps([str(root), list(exclude), repr(limits)])
     parser = await standby.take(root, limits)  # it takes a while until it is ready; meanwhile we find out what to read
     try:
-        scanned = await _scan_with(parser, key, exclude, store, events)
+        scanned = await _scan_with(parser, standby, key, exclude, store, events)
     except BaseException:
         await parser.kill()
         raise
@@ -87,10 +88,12 @@ async def _scan(
 
 
 async def _scan_with(
-    parser: Parser, key: str, exclude: Sequence[str], store: IndexStore, events: EventSink | None
+    parser: Parser, standby: Standby, key: str, exclude: Sequence[str], store: IndexStore, events: EventSink | None
 ) -> Scanned:
     root, limits = parser.root, parser.limits
     kept = await in_thread(kept_tree, store, key, limits)
+    if not kept.digest:
+        await standby.ready(root, limits)  # there will be enough to do for two
     await parser.prepare(kept.forms[:1])  # the others cost more time than there is
     started = time.time_ns()
     names, stats = await both(list_names(root, exclude, limits), in_thread(_stats, root, kept.table))
@@ -109,7 +112,7 @@ async def _scan_with(
     if len(stale) > MANY and await in_thread(store.read, has_content):
         ids = await unmodified_ids(root)
         stale = await in_thread(scanning.recognise, stale, ids)
-    await scanning.read(parser, stale)
+    await scanning.read(parser, partial(standby.spare, root, limits), stale)
     digest = await in_thread(table.digest, repr(limits).encode())
     told = await in_thread(scanning.warnings)
     forms = scanning.forms() or kept.forms
@@ -211,7 +214,7 @@ class _Scanning:
                 left.append(place)
         return left
 
-    async def read(self, parser: Parser, stale: list[int]) -> None:
+    async def read(self, parser: Parser, more: Callable[[], Parser], stale: list[int]) -> None:
         """Read files, and parse those whose parse result nobody made yet."""
         table, forms = self._table, self._depth.forms
         self._places = {table.names[place]: place for place in stale}
@@ -222,7 +225,8 @@ class _Scanning:
             same = [(table.id(place), forms[place]) for place in stale if place in forms]
             parsed = await in_thread(self._store.read, lambda db: parsed_of(db, same))
         self._report()
-        await read_files(parser, unread, [f"{identity.hex()}:{form}" for identity, form in parsed], self._keep)
+        known = [f"{identity.hex()}:{form}" for identity, form in parsed]
+        await read_files(parser, more, unread, known, self._keep)
 
     def warnings(self) -> Warnings:
         warnings = warnings_of(self._depth, self._limits)

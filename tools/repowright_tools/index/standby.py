@@ -32,11 +32,16 @@ class Standby:
         Raises:
             OSError: none can be started.
         """
+        parser = self.spare(root, limits)
+        await parser.start()
+        return parser
+
+    def spare(self, root: Path, limits: Limits) -> Parser:
+        """A parser for this folder: the one that waits, or one that starts when it is first asked to read."""
         parser, self._waiting = self._waiting, None
         if parser is None:
-            parser = Parser(root, limits)
+            return Parser(root, limits)
         parser.root, parser.limits = root, limits
-        await parser.start()
         return parser
 
     async def leave(self, parser: Parser, forms: Sequence[str]) -> None:
