@@ -7,8 +7,8 @@ the candidates alone, while our ranker ranks every file of the tree and the othe
 lines compare ours with the best of the baselines case by case (paired bootstrap of the mean over projects).
 
 Nothing is tuned on the projects that are reported, which are terraform, wagtail, vite, hugo, nomad, netbox, pytest,
-rollup, saleor, sphinx, traefik, undici, vue and webpack with `--cases 60`: the constants of the ranker come from scrapy,
-celery, django-cms, vitest, prometheus and packer.
+rollup, saleor, sphinx, traefik, undici, vue and webpack with `--cases 60`: the constants of the ranker come from
+scrapy, celery, django-cms, vitest, prometheus and packer.
 """
 
 import argparse
