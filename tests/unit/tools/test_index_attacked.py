@@ -166,10 +166,7 @@ async def test_an_index_of_another_version_or_in_no_folder_is_no_obstacle(tmp_pa
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    "damage",
-    ["UPDATE blob SET parsed = 'x' || parsed", "UPDATE part SET data = x'00' WHERE name = 'graph'", "DROP TABLE blob"],
-)
+@pytest.mark.parametrize("damage", ["UPDATE blob SET parsed = 'x' || parsed", "DROP TABLE blob"])
 async def test_damage_that_shows_late_gives_no_wrong_answer_then_or_later(tmp_path: Path, damage: str) -> None:
     root = tmp_path / "repository"
     make_repository(root, {"a.py": "def f(): g()\n", "b.py": "def g(): f()\n"})
@@ -183,6 +180,38 @@ async def test_damage_that_shows_late_gives_no_wrong_answer_then_or_later(tmp_pa
     with pytest.raises(StoreDamaged):
         await shown(index, (88,))
     await assert_as_new(tmp_path, root)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE part SET data = x'00' WHERE name = 'graph'",
+        "UPDATE part SET data = NULL WHERE name = 'graph_nodes'",
+        "UPDATE part SET data = CAST(substr(data, 2) || 'x' AS BLOB) WHERE name = 'graph_forms'",
+        "UPDATE part SET data = zeroblob(length(data)) WHERE name = 'graph_ids'",
+        "UPDATE part SET data = zeroblob(length(data)) WHERE name = 'graph'",
+        "DELETE FROM part WHERE name = 'graph_base'",
+        "UPDATE part SET data = CAST(replace(CAST(data AS TEXT), 'def', 'fed') AS BLOB) WHERE name = 'items'",
+        "UPDATE part SET data = x'ff' WHERE name = 'items'",
+        "UPDATE derived SET data = replace(data, 'def', 'fed')",
+        "UPDATE derived SET data = NULL",
+    ],
+)
+async def test_a_damaged_graph_or_map_is_made_anew_from_what_is_whole(tmp_path: Path, damage: str) -> None:
+    root = tmp_path / "repository"
+    make_repository(root, {"a.py": "def f(): g()\n", "b.py": "def g(): f()\n"})
+    index = await kept(tmp_path / "index").open(root)
+    whole = await shown(index, (1024,))
+    (file,) = (tmp_path / "index").glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        if "derived" not in damage:
+            database.execute("DELETE FROM derived")
+        assert database.execute(damage).rowcount
+        database.commit()
+
+    for _ in range(2):
+        assert await shown(await kept(tmp_path / "index").open(root), (1024,)) == whole
 
 
 @pytest.mark.anyio

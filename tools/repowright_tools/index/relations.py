@@ -11,6 +11,7 @@ from itertools import chain
 from sqlite3 import Connection
 from threading import RLock
 from typing import Any
+from zlib import crc32
 
 from repowright_tools.index.change import changed
 from repowright_tools.index.forms import depth_of, form_of
@@ -79,15 +80,14 @@ class Relations:
 
     def map(self, token_budget: int) -> RenderedMap:
         """The map without a focus."""
-        kept = self._derived(f"map {token_budget}")
+        kept = _unsealed(self._derived(f"map {token_budget}"))
         if kept is not None:
             text, _, tokens = kept.rpartition("\n")
-            with self._store.reading():
-                return RenderedMap(text, int(tokens))
+            return RenderedMap(text, int(tokens))
         mapped = self.mapped()
         items = self._map_items(mapped, token_budget)
         rendered = rendered_map(mapped, token_budget, items)
-        self._keep(f"map {token_budget}", f"{rendered.text}\n{rendered.tokens}")
+        self._keep(f"map {token_budget}", _sealed(f"{rendered.text}\n{rendered.tokens}"))
         return rendered
 
     def _map_items(self, mapped: Mapped, token_budget: int) -> list[MapItem]:
@@ -98,9 +98,8 @@ class Relations:
         known: Items = {}
         cut = False
         if self._changed_nodes is not None:
-            kept_of, _, text = (self._part("items") or "").partition("\n")
-            with self._store.reading():
-                found: dict[str, list[list[Any]]] = json.loads(text) if kept_of == of else {}
+            kept_of, _, text = (_unsealed(self._part("items")) or "").partition("\n")
+            found: dict[str, list[list[Any]]] = json.loads(text) if kept_of == of else {}
             same = found.keys() - set(map(self._path, self._changed_nodes))
             known = {path: [MapItem(path, *row) for row in found[path]] for path in same}
             cut = sum(map(len, found.values())) == most_kept
@@ -115,13 +114,13 @@ class Relations:
         rows: dict[str, list[tuple[object, ...]]] = {path: [] for path in weighed}
         for item in best:
             rows[item.path].append(item[1:])
-        self._keep_parts({"items": f"{of}\n{json.dumps(rows)}"})
+        self._keep_parts({"items": _sealed(f"{of}\n{json.dumps(rows)}")})
         return best
 
     def _part(self, name: str) -> str | None:
         query = "SELECT data FROM part WHERE key = ? AND name = ?"
         row = self._store.read(lambda db: db.execute(query, (self._scanned.key, name)).fetchone())
-        return None if row is None else row[0].decode()
+        return None if row is None else bytes(row[0] or b"").decode("utf-8", "replace")
 
     def _keep_parts(self, parts: Mapping[str, str | bytes]) -> None:
         encoded = {name: data.encode() if isinstance(data, str) else data for name, data in parts.items()}
@@ -192,8 +191,10 @@ class Relations:
             return self._brought_up(parts)
 
     def _brought_up(self, parts: Mapping[str, bytes]) -> tuple[list[_Node], ReferenceGraph] | None:
-        ids = parts.get("graph_ids", b"")
-        if parts.get("graph_names") != self._scanned.names or len(ids) != len(self._table.ids):
+        if parts.get("graph_sum") != _checksum(parts):  # there is none, or it is damaged
+            return None
+        ids = parts["graph_ids"]
+        if parts["graph_names"] != self._scanned.names or len(ids) != len(self._table.ids):
             return None
         places = array("I", parts["graph_nodes"])
         nodes = list(zip(places, parts["graph_forms"].decode().split("\n"), strict=False))
@@ -243,7 +244,7 @@ class Relations:
             "graph_ids": bytes(self._table.ids),
             "graph_names": self._scanned.names,
         }
-        self._keep_parts(parts)
+        self._keep_parts({**parts, "graph_sum": _checksum(parts)})
         return nodes, graph
 
     def _kept_parts(self, db: Connection) -> dict[str, bytes]:
@@ -300,6 +301,24 @@ class Relations:
 
 def _family(form: str) -> str:
     return family_of(form.removesuffix(TAGS))
+
+
+def _checksum(parts: Mapping[str, bytes | None]) -> bytes:
+    """Of a kept graph. SQLite does not notice it when a byte of what it keeps becomes another one."""
+    known = 0
+    for name in sorted(parts.keys() - {"graph_sum"}):
+        known = crc32(parts[name] or b"", crc32(name.encode(), known))
+    return b"%08x" % known
+
+
+def _sealed(text: str) -> str:
+    return f"{crc32(text.encode('utf-8', 'surrogatepass')):08x}\n{text}"
+
+
+def _unsealed(text: str | None) -> str | None:
+    """What was sealed; None when there is nothing, or something else."""
+    _, _, rest = (text or "").partition("\n")
+    return rest if text == _sealed(rest) else None
 
 
 def _digest(names: bytes, ids: bytes | bytearray) -> str:

@@ -45,6 +45,10 @@ UNUSABLE = (sqlite3.Error, StoreFull)
 makes it in `in_memory()` then: it is the same."""
 
 
+_SENSELESS = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
+"""What comes of reading something else than what was written."""
+
+
 class StoreDamaged(InternalError):
     """What was kept is not as we wrote it. An empty index is in its place now: whoever had read of it starts anew."""
 
@@ -109,7 +113,7 @@ class IndexStore:
         with self._lock:
             try:
                 return call(self._connection)
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if _is_of_the_disk(error):
                     raise StoreFull(str(error)) from error
                 # Not tried again: what else the caller knows of the index does not hold for an empty one.
@@ -121,11 +125,11 @@ class IndexStore:
         """Take apart what was read; SQLite does not notice every damage.
 
         Raises:
-            StoreDamaged: it makes no sense (ValueError).
+            StoreDamaged: it makes no sense.
         """
         try:
             yield
-        except ValueError as error:
+        except _SENSELESS as error:
             with self._lock:
                 self._replace()
             raise StoreDamaged(f"the kept index is damaged: {error}") from error
@@ -136,7 +140,7 @@ class IndexStore:
                 _make_room(self._path)
             try:
                 return _connected(self._path)
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of a damaged file, even the message may be
                 if _is_of_the_disk(error):
                     raise
                 self._remove()
@@ -179,7 +183,7 @@ def _connected(path: Path | None) -> sqlite3.Connection:
         for pragma in ("synchronous = NORMAL", "temp_store = MEMORY", f"wal_autocheckpoint = {_LOG_PAGES}"):
             connection.execute(f"PRAGMA {pragma}")
         _prepare(connection)
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         connection.close()
         raise
     return connection
@@ -214,7 +218,7 @@ def _prepare(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("an index of another version")
 
 
-def _is_of_the_disk(error: sqlite3.DatabaseError) -> bool:
+def _is_of_the_disk(error: Exception) -> bool:
     """Whether the disk or another process is in the way; else the file is not as we made it."""
     name: str = getattr(error, "sqlite_errorname", "")  # what Python itself finds wrong has none
     return name.startswith(_OF_THE_DISK) and name != "SQLITE_IOERR_SHORT_READ"  # a file that was cut off
