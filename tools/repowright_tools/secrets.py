@@ -62,7 +62,7 @@ def scan_text(path: str, text: str) -> list[SecretFinding]:
     """The secrets in a file's text, by line. Placeholders ("your-token-here", "xxx", "${TOKEN}") are not findings."""
     found = _kinds_by_line(text)
     # Characters that no reader sees may split a token; sequences that terminals hide may hold one: both are looked at.
-    visible = strip_invisible(text)
+    visible = strip_invisible(_compiled(_LONE_RETURN).sub(" ", text))  # a newline in its place would shift the lines
     if visible != text:
         found |= _kinds_by_line(visible)
     return [SecretFinding(kind, path, line) for line, kind in sorted(found)]

@@ -336,3 +336,49 @@ async def test_damaged_lists_of_words_are_dropped_and_the_next_search_answers_as
     with pytest.raises(StoreDamaged):
         await (await kept(tmp_path / "index").open(root)).relevant("charge a refund")
     assert await (await kept(tmp_path / "index").open(root)).relevant("charge a refund") == found
+
+
+@pytest.mark.anyio
+async def test_a_map_is_never_kept_of_a_tree_whose_parse_results_are_gone(tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    make_repository(root, {"a.py": "def engine_one(): pass\n", "b.py": "def f():\n    engine_one()\n"})
+    index = await kept(tmp_path / "index").open(root)
+    (file,) = (tmp_path / "index").glob("*.sqlite")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DELETE FROM blob WHERE parsed LIKE '%def engine%'")
+        database.commit()
+
+    for _ in range(2):
+        with pytest.raises(StoreDamaged):
+            await index.render_map(99)
+    await assert_as_new(tmp_path, root)
+
+
+def test_threads_that_replace_a_damaged_index_while_others_open_it_crash_nobody(tmp_path: Path) -> None:
+    """In a process of its own, which the defect would end."""
+    script = """
+import sqlite3, sys, threading, time
+from pathlib import Path
+from repowright_tools.index.store import IndexStore, StoreDamaged, StoreFull
+path, until = Path(sys.argv[1]) / "index.sqlite", time.monotonic() + 3
+odd = []
+def work():
+    while time.monotonic() < until:
+        try:
+            store = IndexStore(path)
+            store.write(lambda db: db.execute("INSERT OR REPLACE INTO content VALUES (x'00', 1, 1)"))
+            with store.reading():
+                store.read(lambda db: db.execute("SELECT * FROM content").fetchall())
+                raise ValueError("damage")
+        except StoreDamaged:
+            pass
+        except StoreFull as error:
+            odd.append(str(error))
+threads = [threading.Thread(target=work) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(sorted(set(odd)))
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr

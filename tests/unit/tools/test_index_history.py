@@ -140,8 +140,12 @@ async def test_no_program_that_the_repository_configures_is_started(folder: Path
     [
         "UPDATE history_commit SET paths = substr(paths, 2)",
         "UPDATE history_commit SET paths = 7",
+        "UPDATE history_commit SET paths = '[1]'",
+        "UPDATE history_commit SET time = 'then'",
+        "UPDATE history_commit SET message = x'00'",
         "UPDATE history_head SET ids = substr(ids, 1, length(ids) - 3)",
         "UPDATE history_head SET ids = '[5]'",
+        "UPDATE history_head SET ids = '[[1, 2]]'",
     ],
 )
 async def test_what_is_damaged_is_read_again_and_mended(folder: Path, damage: str) -> None:

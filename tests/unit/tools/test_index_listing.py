@@ -12,6 +12,7 @@ import pytest
 from repowright_tools.errors import InvalidArguments, NotARepository
 from repowright_tools.index.index import Index, RepositoryIndex
 from repowright_tools.index.limits import Limits
+from repowright_tools.index.reading import TreeReader
 from support.repositories import commit_all, git, make_repository, write_files
 
 SECRET = "root:x:0:0:very-secret"
@@ -347,3 +348,10 @@ async def test_what_the_repository_says_of_its_own_files_is_believed(tmp_path: P
         "generated": (1, ["schema.py"]),
     }
     assert second.paths == sorted(files)
+
+
+def test_a_file_that_its_file_system_calls_empty_is_read_all_the_same() -> None:
+    with TreeReader("/proc/self") as reader:
+        assert os.stat("/proc/self/status").st_size == 0
+        assert reader.read(b"status", 1 << 20).startswith(b"Name:")
+        assert len(reader.read(b"status", 10)) == 10

@@ -1,5 +1,6 @@
 """The scan of a diff: added lines only, whatever they look like, at their lines in the new file."""
 
+import subprocess
 from pathlib import Path
 
 from repowright_tools.secrets import SecretFinding, scan_diff
@@ -77,3 +78,15 @@ def test_what_a_merge_adds_by_itself_is_found_in_its_combined_diff(tmp_path: Pat
 
     assert combined.startswith("diff --cc")
     assert scan_diff(combined) == [SecretFinding("github token", "a.txt", 3)]
+
+
+def test_a_lone_carriage_return_does_not_move_a_finding_to_another_line(tmp_path: Path) -> None:
+    make_repository(tmp_path, {"a.txt": "x\n"})
+    (tmp_path / "a.txt").write_bytes(f"x\none\rtwo\rkey = '\x1b[0m{TOKEN}'\n".encode())
+    commit_all(tmp_path)
+    with_returns = subprocess.run(
+        ["git", "-C", tmp_path, "diff", "--text", "HEAD~1", "HEAD"], capture_output=True, check=True
+    ).stdout.decode()
+    assert "two\r" in with_returns
+
+    assert scan_diff(with_returns) == [SecretFinding("github token", "a.txt", 2)]

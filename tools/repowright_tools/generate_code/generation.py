@@ -11,7 +11,6 @@ from repowright_tools.errors import AnswerRejected
 from repowright_tools.generate_code import prompt
 from repowright_tools.generate_code.checks import run_checks
 from repowright_tools.generate_code.edits import Changes, Problem, Tree, resolve, write
-from repowright_tools.index.test_files import is_test
 from repowright_tools.models import CheckRun, Edits, Plan, RejectedEdit, Task
 from repowright_tools.secrets import redact, strip_invisible
 from repowright_tools.stage import Answer, Ask, RejectedAnswer, StageContext
@@ -104,7 +103,7 @@ class Generation:
 
     def _allowed(self, path: str) -> str | None:
         """In the mode legacy_harness nothing that exists is touched, and nothing but tests is new."""
-        if not self._harness or (path not in self._tree.modes and is_test(path)):
+        if not self._harness or (path not in self._tree.modes and prompt.is_test_file(path)):
             return None
         return "only new test files are accepted in this mode"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,14 @@ Write characterisation tests: tests that pin what the code does today, right or 
 
 _MAP_TOKENS = 2048
 _RELEVANT_FILES = 8
+_TEST_FILE = re.compile(
+    r"(^|/)(tests?|__tests__|spec)/|(^|/)(test_[^/]*\.(?!go$)|[^/]*_test\.)\w+$|[^/]*\.(test|spec)\.\w+$|(^|/)\w*Tests?\.java$"
+)
+
+
+def is_test_file(path: str) -> bool:
+    """Whether the path is surely a test's: what lies beside tests, and what may be part of the product, is none."""
+    return _TEST_FILE.search(path) is not None
 
 
 async def context(

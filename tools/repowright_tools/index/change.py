@@ -27,6 +27,8 @@ def changed(graph: ReferenceGraph, files: Mapping[int, tuple[FileNames, FileName
             users.pop(node, None)
             if count:
                 users[node] = count
+    # In the order of a new graph: a sum of floats depends on it.
+    reused = {key: dict(sorted(users.items())) for key, users in reused.items()}
     if any(nodes and graph.unmet.place(key) is not None for key, nodes in redefined.items()):
         return None
     moved: defaultdict[int, Counter[int]] = defaultdict(Counter)  # target: source: how much more

@@ -160,9 +160,11 @@ def _known_list(connection: sqlite3.Connection, head: str, most: int) -> list[tu
     for statement in _SCHEMA:
         connection.execute(statement)
     row = connection.execute("SELECT ids FROM history_head WHERE head = ? AND most = ?", (head, most)).fetchone()
-    with suppress(ValueError, TypeError):  # damaged: it is listed again
-        return [(commit, time) for commit, time in json.loads(row[0])] if row else None
-    return None
+    with suppress(ValueError, TypeError):
+        listed = [(commit, time) for commit, time in json.loads(row[0])] if row else None
+        if listed is None or all(isinstance(commit, str) and isinstance(time, int) for commit, time in listed):
+            return listed
+    return None  # damaged: it is listed again
 
 
 def _stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Commit]:
@@ -173,7 +175,9 @@ def _stored(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Com
     found: dict[str, Commit] = {}
     for commit, time, message, paths in rows:
         with suppress(ValueError, TypeError):  # damaged: it is read again
-            found[commit] = Commit(commit, time, message, tuple(json.loads(paths)))
+            known = Commit(commit, time, message, tuple(json.loads(paths)))
+            if isinstance(time, int) and all(isinstance(text, str) for text in (message, *known.paths)):
+                found[commit] = known
     return found
 
 

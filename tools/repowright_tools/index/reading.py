@@ -52,7 +52,7 @@ class TreeReader:
         try:
             if size > limit:
                 raise FileRefused("oversized")
-            return read_up_to(file, size)
+            return read_up_to(file, size or limit)  # some file systems say 0 of files that have something
         finally:
             os.close(file)
 
@@ -67,10 +67,14 @@ class TreeReader:
             self._enter(folder)
             self._require_regular(name)
             file = os.open(name, _FILE, dir_fd=self._folder_fd)
-            found = os.fstat(file)
         except FileNotFoundError as error:
             raise FileRefused("missing") from error
         except OSError as error:
+            raise FileRefused("unreadable") from error
+        try:
+            found = os.fstat(file)
+        except OSError as error:
+            os.close(file)
             raise FileRefused("unreadable") from error
         if not stat.S_ISREG(found.st_mode):
             os.close(file)

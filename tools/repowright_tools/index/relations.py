@@ -260,19 +260,26 @@ class Relations:
         return [FileNames(_family(key[1]), *names.get(key, unknown)) for key in wanted]
 
     def _texts(self, wanted: Sequence[tuple[bytes, str]]) -> dict[tuple[bytes, str], str]:
+        """Parse results, without those that were lost with their parser. Raises StoreDamaged."""
+
         def query(db: Connection) -> dict[tuple[bytes, str], str]:
             found: dict[tuple[bytes, str], str] = {}
             if len(wanted) > _FEW and _count(db) <= 2 * len(wanted):  # all one after the other are read twice as fast
                 every = db.execute("SELECT id, form, parsed FROM blob")
-                known = {(identity, form): text for identity, form, text in every if text}
+                known = {(identity, form): text for identity, form, text in every}
                 return {key: known[key] for key in wanted if key in known}
             for key in wanted:
                 row = db.execute("SELECT parsed FROM blob WHERE id = ? AND form = ?", key).fetchone()
-                if row is not None and row[0]:
+                if row is not None:
                     found[key] = row[0]
             return found
 
-        return self._store.read(query)
+        found = self._store.read(query)
+        with self._store.reading():
+            # Nothing may be made of a part, for it would be kept as the whole.
+            if not all(key in found for key in wanted):
+                raise ValueError("parse results of this tree are gone")
+        return {key: text for key, text in found.items() if text}
 
     def _path(self, node: int) -> str:
         return shown(self._table.names[self._nodes[node][0]])

@@ -4,6 +4,8 @@ It is a cache. What is in it can be made anew from the repository, so a damaged 
 whatever it holds has passed the search for secrets.
 """
 
+import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Generator
@@ -21,6 +23,7 @@ T = TypeVar("T")
 _VERSION = 1
 _BUSY_S = 20.0
 _LOG_PAGES = 8000  # of 4 kB; each time the log is folded in, the disk is waited for
+_MOST_REPLACED = 3  # times an index is found damaged on opening
 _KEPT_FILES = 64  # indexes in one folder; the least recently used ones go
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR")
 _SCHEMA = """
@@ -72,7 +75,7 @@ class IndexStore:
         self.rebuilt = False
         self._path = path
         self._lock = RLock()
-        self._connection = self._opened()
+        self._connection, self._file = self._opened()
 
     def connect(self) -> sqlite3.Connection:
         """One more connection to the same file; to an empty index when this one is in memory.
@@ -80,7 +83,8 @@ class IndexStore:
         Raises:
             StoreFull: it cannot be opened.
         """
-        return self._opened()
+        connection, _ = self._opened()
+        return connection
 
     def __del__(self) -> None:
         with suppress(AttributeError, sqlite3.Error):  # it may never have been opened
@@ -134,30 +138,65 @@ class IndexStore:
                 self._replace()
             raise StoreDamaged(f"the kept index is damaged: {error}") from error
 
-    def _opened(self) -> sqlite3.Connection:
+    def _opened(self) -> tuple[sqlite3.Connection, int | None]:
+        """A connection, and the inode of its file."""
         try:
-            if self._path is not None:
-                _make_room(self._path)
-            try:
-                return _connected(self._path)
-            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # of a damaged file, even the message may be
-                if _is_of_the_disk(error):
-                    raise
-                self._remove()
-                return _connected(self._path)
+            if self._path is None:
+                return _connected(None), None
+            _make_room(self._path)
+            file, damage = None, None
+            for _ in range(_MOST_REPLACED):
+                with _folder_held(self._path.parent):
+                    file = _inode(self._path)
+                    try:
+                        return _connected(self._path), _inode(self._path)
+                    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # even its message may be damaged
+                        if _is_of_the_disk(error):
+                            raise
+                        damage = error
+                self._remove(file)
         except (sqlite3.Error, OSError) as error:
             raise StoreFull(str(error)) from error
+        raise StoreFull("it is damaged as soon as it is made") from damage
 
     def _replace(self) -> None:
         self._connection.close()
-        self._remove()
-        self._connection = self._opened()
+        self._remove(self._file)
+        self._connection, self._file = self._opened()
 
-    def _remove(self) -> None:
+    def _remove(self, file: int | None) -> None:
+        """Remove a damaged file, if nobody has replaced it yet."""
         self.rebuilt = True
-        if self._path is not None:
-            for ending in ("", "-wal", "-shm"):
-                Path(f"{self._path}{ending}").unlink(missing_ok=True)
+        if self._path is None:
+            return
+        with _folder_held(self._path.parent, alone=True):
+            if _inode(self._path) in {None, file}:
+                _unlink(self._path)
+
+
+@contextmanager
+def _folder_held(folder: Path, *, alone: bool = False) -> Generator[None]:
+    """While an index is opened, none is removed: who opens a new file beside the old one's `-shm` would cut off what
+    others have mapped into their memory, which ends their process. Raises OSError.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _unlink(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
 
 
 def in_memory() -> sqlite3.Connection:
@@ -229,7 +268,7 @@ def _make_room(path: Path) -> None:
     if path.exists():
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = sorted(path.parent.glob("*.sqlite"), key=lambda file: file.stat().st_mtime)
-    for file in files[: max(0, len(files) + 1 - _KEPT_FILES)]:
-        for ending in ("", "-wal", "-shm"):
-            Path(f"{file}{ending}").unlink(missing_ok=True)
+    with _folder_held(path.parent, alone=True):
+        files = sorted(path.parent.glob("*.sqlite"), key=lambda file: file.stat().st_mtime)
+        for file in files[: max(0, len(files) + 1 - _KEPT_FILES)]:
+            _unlink(file)

@@ -96,6 +96,7 @@ def _text(reader: TreeReader, name: str, limit: int) -> bytes | Reason:
     """The bytes of a text file, or why it is left out. Raises FileRefused."""
     file, size = reader.open(os.fsencode(name))
     try:
+        size = size or limit  # some file systems say 0 of files that have something
         head = read_up_to(file, min(size, HEAD_BYTES))
         if reason := reason_by_head(head):
             return reason
