@@ -177,9 +177,10 @@ class _Scanning:
             The stale places, and those of files that did not change and are looked into more or less deep now.
         """
         stats = self._table.stats = self._stats
-        for place, times in enumerate(zip(stats[1::STAT_FIELDS], stats[2::STAT_FIELDS], strict=True)):
-            if max(times) > self._trusted_before:
-                stats[place * STAT_FIELDS + 2] = -1  # one that changed lately may change again unseen
+        for place in stale:
+            at = place * STAT_FIELDS + 2
+            if max(stats[at - 1], stats[at]) > self._trusted_before:
+                stats[at] = -1  # one that changed lately may change again unseen
         depth = None
         if len(stale) <= MANY and not kept.warnings and kept.digest:
             depth = depth_after(self._table, stale, kept.source_bytes, self._limits)

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from typing import get_args
 
@@ -89,11 +90,16 @@ class FileTable:
 
     def digest(self, *more: bytes) -> bytes:
         """What this tree is known by: its names and its contents, and whatever else the caller says matters."""
-        known = blake2b(self.ids, digest_size=16)
-        known.update(b"\0".join(self.names))
+        known = self._names_hashed.copy()
+        known.update(b"\0\0" + self.ids)
         for item in more:
             known.update(b"\0\0" + item)
         return known.digest()
+
+    @cached_property
+    def _names_hashed(self) -> blake2b:
+        """They stay, and the ids change."""
+        return blake2b(b"\0".join(self.names), digest_size=16)
 
     def parts(self) -> dict[str, bytes]:
         """The columns as they are kept."""
